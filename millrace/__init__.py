@@ -1,0 +1,48 @@
+"""Learns from Kafka streams as they flow.
+
+What an author of a use case needs is here: `from millrace import Event, Label, UseCase, …`.
+"""
+
+from millrace.domain.errors import MillraceError
+from millrace.domain.facts import Event, Label
+from millrace.domain.fields import Celsius, Fahrenheit, Id, Key, Km, Miles, Minutes, Money, Of, Percent, Seconds
+from millrace.domain.profiles import Profiles, decayed_mean, last_value, window_count, window_mean, window_sum
+from millrace.domain.tasks import Classification, Clustering, Regression, Truth
+from millrace.domain.usecase import Candidate, Fact, Features, Model, PackageFile, Recorded, Row, UseCase
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Candidate",
+    "Celsius",
+    "Classification",
+    "Clustering",
+    "Event",
+    "Fact",
+    "Fahrenheit",
+    "Features",
+    "Id",
+    "Key",
+    "Km",
+    "Label",
+    "Miles",
+    "MillraceError",
+    "Minutes",
+    "Model",
+    "Money",
+    "Of",
+    "PackageFile",
+    "Percent",
+    "Profiles",
+    "Recorded",
+    "Regression",
+    "Row",
+    "Seconds",
+    "Truth",
+    "UseCase",
+    "decayed_mean",
+    "last_value",
+    "window_count",
+    "window_mean",
+    "window_sum",
+]

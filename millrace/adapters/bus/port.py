@@ -1,0 +1,133 @@
+"""The log, as Millrace needs it: read by hand-assigned positions, write in transactions, one journal entry last."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple, Protocol
+
+import msgspec
+
+Headers = tuple[tuple[str, bytes], ...]
+
+
+class TopicPartition(NamedTuple):
+    """One partition of a topic."""
+
+    topic: str
+    partition: int
+
+    def __str__(self) -> str:
+        return f"{self.topic}:{self.partition}"
+
+    @classmethod
+    def parse(cls, text: str) -> TopicPartition:
+        """Read `topic:partition`."""
+        topic, _, partition = text.rpartition(":")
+        return cls(topic, int(partition))
+
+
+class Record(msgspec.Struct, frozen=True):
+    """A record as read. `timestamp` is Kafka's own, in milliseconds since 1970."""
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp: int
+    key: bytes | None
+    value: bytes | None
+    headers: Headers = ()
+
+
+class Message(msgspec.Struct, frozen=True):
+    """A record to write. Without `partition` the key decides it (murmur2, as Kafka's own clients do)."""
+
+    topic: str
+    value: bytes | None
+    key: bytes | None = None
+    partition: int | None = None
+    headers: Headers = ()
+
+
+class Reader(Protocol):
+    """Reads partitions it was given, from positions it was given. Never moves on its own: a position outside what is
+    kept raises `HistoryLost`."""
+
+    async def read(self, *, timeout: float, max_records: int | None = None) -> dict[TopicPartition, list[Record]]:
+        """Return what has come, by partition, in offset order; empty after `timeout` seconds without anything."""
+
+    def position(self, where: TopicPartition) -> int:
+        """Return the next offset to be read."""
+
+    def at_end(self, where: TopicPartition) -> bool:
+        """Tell whether everything known to be readable in a partition has been read (as of the newest fetch)."""
+
+    def pause(self, where: Iterable[TopicPartition]) -> None:
+        """Stop reading partitions for now, without losing a position."""
+
+    def resume(self, where: Iterable[TopicPartition]) -> None:
+        """Go on reading paused partitions."""
+
+    async def close(self) -> None:
+        """Let go."""
+
+
+class Writer(Protocol):
+    """Writes messages; keeps the order of one partition; idempotent."""
+
+    async def send(self, messages: Sequence[Message]) -> None:
+        """Write messages and wait until they are kept. Packs them in batches."""
+
+    async def close(self) -> None:
+        """Finish what is under way and let go."""
+
+
+class TransactionalWriter(Protocol):
+    """Writes whole batches: all of one, or nothing. Being opened, it fences whoever held its transactional id."""
+
+    async def commit(self, outputs: Sequence[Message], entry: Message) -> int:
+        """Write the outputs, then the entry, in one transaction; return the entry's offset.
+
+        Raises `Fenced` when another owner has taken over; `CommitFailed(retriable=True)` when the transaction was
+        aborted and the same call may be made again; `CommitFailed(retriable=False)` when nobody can know.
+        """
+
+    async def close(self) -> None:
+        """Let go."""
+
+
+class Bus(Protocol):
+    """One Kafka cluster, or its twin in memory."""
+
+    async def cluster_id(self) -> str:
+        """Return the cluster's id; a log that lost everything has a new one."""
+
+    async def ensure_topics(self, topics: Mapping[str, int]) -> dict[str, int]:
+        """Create topics that are missing (name -> partitions wished for); return how many each has."""
+
+    async def topic_ids(self, topics: Sequence[str]) -> dict[str, str]:
+        """Return each topic's id where the broker has one, else an empty text."""
+
+    async def beginning(self, where: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
+        """Return the first offset kept, by partition."""
+
+    async def end(self, where: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
+        """Return the offset after the last readable (committed) record, by partition."""
+
+    async def reader(self, start: Mapping[TopicPartition, int]) -> Reader:
+        """Open a reader under `read_committed` at given positions."""
+
+    async def writer(self) -> Writer:
+        """Open an idempotent writer."""
+
+    async def transactional_writer(self, transactional_id: str) -> TransactionalWriter:
+        """Open a transactional writer; the transaction a dead predecessor left open is aborted before this returns."""
+
+    async def note_positions(self, group: str, positions: Mapping[TopicPartition, int]) -> None:
+        """Commit positions under a consumer group: for tools that show lag and for producers that hold back. The
+        journal stays the truth."""
+
+    async def noted_positions(self, group: str, where: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
+        """Return positions a group has committed; partitions without one are left out."""
+
+    async def close(self) -> None:
+        """Let go of every connection."""

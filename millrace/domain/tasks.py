@@ -1,0 +1,86 @@
+"""What is asked: a number, a class, or groups; and when the truth about it is known."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Generic, Literal, TypeVar
+
+from millrace.domain.errors import UseCaseError
+from millrace.domain.facts import Label
+from millrace.domain.times import Micros, span
+
+L = TypeVar("L", bound=Label)
+
+
+class Truth(Generic[L]):
+    """When and how the truth comes.
+
+    `patience` is how long after an event its label is waited for. `release="when_known"` settles a label as soon as it
+    is known; `"at_horizon"` holds every label of an event until `horizon` (by default the patience) has passed, so that
+    labels known early do not arrive class by class. `if_missing` says what no label means.
+    """
+
+    def __init__(
+        self,
+        label: type[L],
+        *,
+        patience: str,
+        release: Literal["when_known", "at_horizon"] = "when_known",
+        horizon: str | None = None,
+        if_missing: Literal["unknown", "negative"] = "unknown",
+    ) -> None:
+        self.label = label
+        self.patience: Micros = span(patience)
+        self.release = release
+        self.horizon: Micros = span(horizon) if horizon else self.patience
+        self.if_missing = if_missing
+        if self.horizon > self.patience:
+            raise UseCaseError(f"horizon {horizon} is longer than the patience {patience}: nothing would be left to release")
+
+
+class Regression(Generic[L]):
+    """Ask for a number. `target` reads it from the label; `None` means there will be no truth."""
+
+    name: Literal["regression"] = "regression"
+
+    def __init__(self, *, target: Callable[[L], float | None], truth: Truth[L], unit: str = "") -> None:
+        self.target = target
+        self.truth = truth
+        self.unit = unit
+
+
+class Classification(Generic[L]):
+    """Ask yes or no. `target` reads it from the label; an answer is the probability of yes.
+
+    `act_at` is the probability from which one acts; `costs` are those of a miss and of a false alarm.
+    """
+
+    name: Literal["classification"] = "classification"
+    unit = "probability"
+
+    def __init__(
+        self,
+        *,
+        target: Callable[[L], bool | None],
+        truth: Truth[L],
+        act_at: float = 0.5,
+        costs: tuple[float, float] = (1.0, 1.0),
+    ) -> None:
+        self.target = target
+        self.truth = truth
+        self.act_at = act_at
+        self.costs = costs
+
+
+class Clustering(Generic[L]):
+    """Ask for groups. `describe` words the features that may describe a group; truth serves scoring only."""
+
+    name: Literal["clustering"] = "clustering"
+    unit = "cluster"
+
+    def __init__(self, *, describe: Mapping[str, str], truth_for_scoring: Truth[L] | None = None) -> None:
+        self.describe = dict(describe)
+        self.truth = truth_for_scoring
+
+
+Task = Regression[L] | Classification[L] | Clustering[L]

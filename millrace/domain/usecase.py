@@ -1,0 +1,136 @@
+"""A use case: one question asked of one stream, in one file."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, Generic, TypeVar
+
+import msgspec
+
+from millrace.domain.errors import UseCaseError
+from millrace.domain.facts import Event, Label
+from millrace.domain.fields import roles
+from millrace.domain.profiles import Profiles
+from millrace.domain.tasks import Classification, Clustering, Regression
+
+E = TypeVar("E", bound=Event)
+P = TypeVar("P", bound=Profiles)
+L = TypeVar("L", bound=Label)
+
+Feature = float | int | str | bool
+Features = dict[str, Feature]
+"""What a model sees of one event."""
+
+
+Model = Any
+"""A River estimator or pipeline, or anything with its verbs: `learn_one` and `predict_one` or `predict_proba_one`.
+
+River's operators are untyped, so a checker could not tell a model from anything else; `millrace check` does.
+"""
+
+
+class Candidate(msgspec.Struct, frozen=True):
+    """A model that competes. `build` makes it new, seeded; River is imported when it is called.
+
+    `only` names the features it sees (default: all). `on_residual_of` names a feature that is itself a guess at the
+    target: the model then learns what is left, and its answer is the feature plus the model's own.
+    """
+
+    build: Callable[[], Any]
+    only: tuple[str, ...] | None = None
+    on_residual_of: str | None = None
+    about: str = ""
+
+
+class PackageFile(msgspec.Struct, frozen=True):
+    """A data file that an installed package carries; `.zip` and `.gz` are opened. CSV with a header line."""
+
+    package: str
+    path: str
+
+
+Row = Mapping[str, str]
+Fact = Event | Label
+
+
+class Recorded(msgspec.Struct, frozen=True):
+    """A source that was recorded once and is replayed: its files, and a pure function from their rows to facts.
+
+    `facts` gets one iterable of rows a file, by name, and yields events and labels in any order; they are replayed by
+    the time they could be known. `licence` and `about` are shown where the data is shown.
+    """
+
+    files: Mapping[str, PackageFile]
+    facts: Callable[[Mapping[str, Iterable[Row]]], Iterator[Fact]]
+    about: str = ""
+    licence: str = ""
+
+
+_NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+
+
+class UseCase(Generic[E, P, L]):
+    """One question asked of one stream.
+
+    Raises `UseCaseError`, saying what to change, when the parts do not fit together.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        question: str,
+        event: type[E],
+        profiles: type[P],
+        *,
+        features: Callable[[E, P], Features],
+        task: Regression[L] | Classification[L] | Clustering[L],
+        candidates: Mapping[str, Candidate],
+        baselines: Mapping[str, Callable[[E, P], float]] | None = None,
+        source: Recorded | None = None,
+        seed: int = 7,
+        ledger_limit: int = 512 * 1024 * 1024,
+        allowed_gap: str = "30d",
+    ) -> None:
+        if not _NAME.fullmatch(name):
+            raise UseCaseError(f"a use case is named in lower case with dashes, as in 'parcel-delay', not {name!r}")
+        if not candidates:
+            raise UseCaseError(f"{name} has no candidate: give at least one, as in candidates={{'linear': Candidate(linear)}}")
+        self.name = name
+        self.question = question
+        self.event = event
+        self.profiles = profiles
+        self.features = features
+        self.task = task
+        self.candidates = dict(candidates)
+        self.baselines = dict(baselines or {})
+        self.source = source
+        self.seed = seed
+        self.ledger_limit = ledger_limit
+        self.allowed_gap = allowed_gap
+        both = set(self.candidates) & set(self.baselines)
+        if both:
+            raise UseCaseError(f"{name}: {sorted(both)} name both a candidate and a baseline; give them different names")
+        self.id_field = self._field_with_role(event, "id")
+        self.key_field = self._field_with_role(event, "key")
+        self.of_field = self._field_with_role(task.truth.label, "of") if task.truth else ""
+
+    def _field_with_role(self, kind: type[msgspec.Struct], role: str) -> str:
+        found = [field for field, its in roles(kind).items() if its == role]
+        if len(found) != 1:
+            raise UseCaseError(
+                f"{self.name}: {kind.__name__} must have exactly one field of type {role.capitalize()}[…], it has {found or 'none'}"
+            )
+        return found[0]
+
+    @property
+    def label(self) -> type[Label] | None:
+        """The label's type, or `None` when there is no truth."""
+        return self.task.truth.label if self.task.truth else None
+
+    def topic(self, kind: str) -> str:
+        """Return the name of one of the use case's topics: `events`, `labels`, `predictions`, `journal`, …"""
+        return f"{self.name}.{kind}"
+
+
+AnyUseCase = UseCase[Any, Any, Any]
