@@ -14,7 +14,7 @@ class Wire(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Base of everything written to a topic."""
 
 
-class Prediction(Wire):
+class Prediction(Wire, frozen=True, kw_only=True):
     """What the trainer foresaw for one event before learning from it. Topic `<use-case>.predictions`.
 
     `value` is the champion's: the number itself for a regression, the probability of yes for a classification.
@@ -31,7 +31,7 @@ class Prediction(Wire):
     by_candidate: dict[str, float]
 
 
-class Score(Wire):
+class Score(Wire, frozen=True, kw_only=True):
     """One candidate's or baseline's prequential metrics.
 
     `overall` and `recent` map metric names (`mae`, `rmse`, `r2`, …) to values: over everything, and over the recent
@@ -46,7 +46,7 @@ class Score(Wire):
     versus_champion: float | None = None
 
 
-class Scorecard(Wire):
+class Scorecard(Wire, frozen=True, kw_only=True):
     """How all who compete stand at one state. Topic `<use-case>.scorecards`."""
 
     state_id: str
@@ -57,7 +57,7 @@ class Scorecard(Wire):
     scores: dict[str, Score]
 
 
-class DeadLetter(Wire):
+class DeadLetter(Wire, frozen=True, kw_only=True):
     """A record that could not be used. Topic `<use-case>.dead-letters`; its value is kept whole, as base64."""
 
     reason: str
@@ -69,7 +69,7 @@ class DeadLetter(Wire):
     value: bytes | None = None
 
 
-class Genesis(Wire, tag_field="kind", tag="genesis"):
+class Genesis(Wire, frozen=True, kw_only=True, tag_field="kind", tag="genesis"):
     """Opens an epoch."""
 
     epoch: int
@@ -87,7 +87,7 @@ class Genesis(Wire, tag_field="kind", tag="genesis"):
     positions: Positions = {}
 
 
-class Batch(Wire, tag_field="kind", tag="batch"):
+class Batch(Wire, frozen=True, kw_only=True, tag_field="kind", tag="batch"):
     """What was processed: ranges `[first, next)` by `topic:partition`. `passed` names idle partitions not waited for."""
 
     epoch: int
@@ -99,7 +99,7 @@ class Batch(Wire, tag_field="kind", tag="batch"):
     time: str | None = None
 
 
-class CheckpointEntry(Wire, tag_field="kind", tag="checkpoint"):
+class CheckpointEntry(Wire, frozen=True, kw_only=True, tag_field="kind", tag="checkpoint"):
     """A checkpoint of the state after entry `of` is kept under `key`; `digest` is that state's."""
 
     epoch: int
@@ -110,7 +110,7 @@ class CheckpointEntry(Wire, tag_field="kind", tag="checkpoint"):
     digest: str
 
 
-class CommandEntry(Wire, tag_field="kind", tag="command"):
+class CommandEntry(Wire, frozen=True, kw_only=True, tag_field="kind", tag="command"):
     """A command that was obeyed or refused."""
 
     epoch: int

@@ -1,1 +1,34 @@
-"""…"""
+"""Use cases that ship, one file each. They are found, not registered: nothing else names one."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+
+from millrace.domain.errors import UnknownUseCase
+from millrace.domain.usecase import AnyUseCase, UseCase
+
+
+def names() -> list[str]:
+    """Return the names of the use cases that ship, sorted. Modules are named as they are, with underscores."""
+    return sorted(module.name.replace("_", "-") for module in pkgutil.iter_modules(__path__))
+
+
+def find(name: str) -> AnyUseCase:
+    """Return a use case by its name; raise `UnknownUseCase`, naming those there are."""
+    if name not in names():
+        raise UnknownUseCase(f"there is no use case {name!r}; there are: {', '.join(names())}")
+    return defined_in(importlib.import_module(module_of(name)))
+
+
+def module_of(name: str) -> str:
+    """Return the module a use case that ships is defined in."""
+    return f"{__name__}.{name.replace('-', '_')}"
+
+
+def defined_in(module: object) -> AnyUseCase:
+    """Return the one use case a module defines."""
+    found = [it for it in vars(module).values() if isinstance(it, UseCase)]
+    if len(found) != 1:
+        raise UnknownUseCase(f"{getattr(module, '__name__', module)} must define exactly one UseCase, it defines {len(found)}")
+    return found[0]

