@@ -1,0 +1,164 @@
+"""The contest: candidates, of whom one is champion, and baselines, side by side on the same events."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from millrace.domain.tasks import Classification, Regression
+from millrace.domain.usecase import AnyUseCase, Candidate, Feature, Features
+from millrace.learning.scores import ClassificationScore, Duel, RegressionScore, Score
+
+Foreseen = dict[str, float]
+"""What each contestant predicted, by name; who could not is left out."""
+
+
+class Suspension(NamedTuple):
+    """A candidate that raised, what it was doing, and what it said."""
+
+    candidate: str
+    while_: str
+    error: str
+
+
+class Player:
+    """A candidate with its model. `sees` keeps to the features it asked for."""
+
+    def __init__(self, candidate: Candidate, model: Any, *, probability: bool) -> None:
+        self.model = model
+        self._only = candidate.only
+        self._base = candidate.on_residual_of
+        self._probability = probability
+
+    def sees(self, features: Features) -> Features:
+        """Return the features the model is given."""
+        return features if self._only is None else {name: features[name] for name in self._only}
+
+    def predict(self, features: Features) -> float:
+        """Return the prediction: a number, or the probability of yes."""
+        x = self.sees(features)
+        if self._probability:
+            return float(self.model.predict_proba_one(x).get(True, 0.0))
+        guess = float(self.model.predict_one(x))
+        return guess if self._base is None else guess + float(features[self._base])
+
+    def learn(self, features: Features, truth: float) -> None:
+        """Learn one example."""
+        x = self.sees(features)
+        if self._probability:
+            self.model.learn_one(x, bool(truth))
+        else:
+            self.model.learn_one(x, truth if self._base is None else truth - float(features[self._base]))
+
+
+def players(use_case: AnyUseCase, models: Mapping[str, Any] | None = None) -> dict[str, Player]:
+    """Return a use case's candidates with the models given, or with new ones."""
+    probability = isinstance(use_case.task, Classification)
+    return {
+        name: Player(it, it.build() if models is None else models[name], probability=probability)
+        for name, it in use_case.candidates.items()
+    }
+
+
+class Contest:
+    """Who competes, how they have done, who is champion and who is suspended."""
+
+    def __init__(self, use_case: AnyUseCase, models: Mapping[str, Any] | None = None) -> None:
+        self.players = players(use_case, models)
+        self._baselines = use_case.baselines
+        self._new_score = _score_for(use_case)
+        names = [*self.players, *self._baselines]
+        self.scores: dict[str, Score] = {name: self._new_score() for name in names}
+        self.duels: dict[str, Duel] = {name: Duel() for name in names}
+        self.champion: str | None = next(iter(self.players))
+        self.suspended: dict[str, str] = {}
+
+    def foresee(self, event: Any, seen: Any, features: Features) -> tuple[Foreseen, list[Suspension]]:
+        """Return what everyone predicts. A candidate that raises, or predicts no number, is suspended."""
+        foreseen: Foreseen = {}
+        fallen: list[Suspension] = []
+        for name, player in self.players.items():
+            if name in self.suspended:
+                continue
+            try:
+                foreseen[name] = finite(player.predict(features))
+            except Exception as error:  # noqa: BLE001 - whatever a model raises, the service goes on
+                fallen.append(self._suspend(name, "predicting", error))
+        for name, rule in self._baselines.items():
+            if name not in self.suspended:
+                try:
+                    foreseen[name] = finite(float(rule(event, seen)))
+                except Exception as error:  # noqa: BLE001 - an author's rule may raise anything
+                    fallen.append(self._suspend(name, "predicting", error))
+        return foreseen, fallen
+
+    def learn(self, features: Features, foreseen: Foreseen, truth: float) -> list[Suspension]:
+        """Score what was foreseen, then let every healthy candidate learn the truth."""
+        self._score(foreseen, truth)
+        fallen: list[Suspension] = []
+        for name, player in self.players.items():
+            if name in self.suspended:
+                continue
+            try:
+                player.learn(features, truth)
+            except Exception as error:  # noqa: BLE001 - whatever a model raises, the service goes on
+                fallen.append(self._suspend(name, "learning", error))
+        return fallen
+
+    def _score(self, foreseen: Foreseen, truth: float) -> None:
+        losses = {name: self.scores[name].add(value, truth) for name, value in foreseen.items()}
+        best = losses.get(self.champion) if self.champion else None
+        if best is not None:
+            for name, loss in losses.items():
+                if name != self.champion:
+                    self.duels[name].add(loss - best)
+
+    def promote(self, candidate: str) -> None:
+        """Make a healthy candidate champion; comparisons begin anew."""
+        self.champion = candidate
+        self.duels = {name: Duel() for name in self.duels}
+
+    def _suspend(self, name: str, while_: str, error: Exception) -> Suspension:
+        self.suspended[name] = f"{type(error).__name__} while {while_}: {error}"
+        if name == self.champion:
+            self._crown_the_best()
+        return Suspension(name, while_, f"{type(error).__name__}: {error}")
+
+    def _crown_the_best(self) -> None:
+        healthy = [name for name in self.players if name not in self.suspended]
+        if healthy:
+            self.promote(min(healthy, key=self._recent_loss))
+        else:
+            self.champion = None
+
+    def _recent_loss(self, name: str) -> float:
+        score = self.scores[name]
+        return score.recent().get(score.metric, float("inf"))
+
+    def dump(self) -> dict[str, Any]:
+        """Return everything but the models, as it is kept in a checkpoint."""
+        return {"scores": self.scores, "duels": self.duels, "champion": self.champion, "suspended": self.suspended}
+
+    def load(self, kept: Mapping[str, Any]) -> None:
+        """Take over what another contest kept."""
+        self.scores, self.duels = kept["scores"], kept["duels"]
+        self.champion, self.suspended = kept["champion"], kept["suspended"]
+
+
+def finite(number: float) -> float:
+    """Return a number; raise `ValueError` when it is none or has no end."""
+    if number != number or number in (float("inf"), float("-inf")):
+        raise ValueError(f"the model answered {number}")
+    return number
+
+
+def _score_for(use_case: AnyUseCase) -> Callable[[], Score]:
+    task = use_case.task
+    if isinstance(task, Regression):
+        return RegressionScore
+    if isinstance(task, Classification):
+        return lambda: ClassificationScore(task.act_at)
+    raise NotImplementedError
+
+
+__all__ = ["Contest", "Feature", "Foreseen", "Player", "Suspension", "finite", "players"]

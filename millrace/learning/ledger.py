@@ -1,0 +1,188 @@
+"""The ledger: predictions waiting for their label, packed, bounded, settled in a seeded order.
+
+A label is due when it may be learnt: as it becomes known, or at the horizon (`Truth.release`). What is due is settled when
+time moves past it, by (due, seeded hash of the event id), so that labels that fall together are learnt in no telling order.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterator
+from typing import Any, Literal, NamedTuple
+
+import msgspec
+
+from millrace.domain.facts import Event, Label
+from millrace.domain.tasks import Truth
+from millrace.domain.times import Micros, micros
+from millrace.domain.usecase import AnyUseCase, Features
+from millrace.learning.contest import Foreseen
+from millrace.learning.hashing import seeded
+
+MAX_EARLY = 100_000
+"""Labels kept while their event is not here yet."""
+
+LabelOutcome = Literal["matched", "early", "duplicate", "conflicting", "late", "unmatchable"]
+
+
+class Due(NamedTuple):
+    """A prediction whose time has come: with its truth, or without (`label` is `None`: patience ran out)."""
+
+    event_id: str
+    event: Any
+    features: Features
+    foreseen: Foreseen
+    label: Any | None
+    at: Micros
+
+
+class Entry:
+    """One waiting prediction, packed (MessagePack of event, features, predictions), with its label once known."""
+
+    __slots__ = ("expires", "label", "occurred", "packed")
+
+    def __init__(self, packed: bytes, occurred: Micros, expires: Micros) -> None:
+        self.packed = packed
+        self.occurred = occurred
+        self.expires = expires
+        self.label: bytes | None = None
+
+    def __getstate__(self) -> tuple[Any, ...]:
+        return self.packed, self.occurred, self.expires, self.label
+
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
+        self.packed, self.occurred, self.expires, self.label = state
+
+
+Agenda = list[tuple[Micros, int, str]]
+"""A heap of (when, seeded hash, event id)."""
+
+
+class Ledger:
+    """Predictions that wait, labels that came before their event, and ids that are done with."""
+
+    def __init__(self, use_case: AnyUseCase, truth: Truth[Any]) -> None:
+        self._truth = truth
+        self._seed = use_case.seed
+        self._limit = use_case.ledger_limit
+        self._of = use_case.of_field
+        self._pack = msgspec.msgpack.Encoder().encode
+        self._unpack = msgspec.msgpack.Decoder(tuple[use_case.event, dict[str, Any], dict[str, float]]).decode  # type: ignore[name-defined]
+        self._unpack_label = msgspec.msgpack.Decoder(truth.label).decode
+        self.waiting: dict[str, Entry] = {}
+        self.early: dict[str, bytes] = {}
+        self.done: dict[str, bytes | None] = {}
+        self._due: Agenda = []
+        self._expiring: Agenda = []
+        self._forgetting: Agenda = []
+        self.bytes = 0
+        self.orphans = 0
+
+    def knows(self, event_id: str) -> bool:
+        """Tell whether an event with this id is waiting or done with."""
+        return event_id in self.waiting or event_id in self.done
+
+    def has_room_for(self, event_id: str) -> bool:
+        """Tell whether to keep one more: always up to half of the limit, then ever fewer, chosen by seeded hash."""
+        fill = self.bytes / self._limit
+        return fill < 0.5 or seeded(self._seed + 1, event_id) / 2**64 < 2 * (1 - fill)
+
+    def expect(self, event_id: str, event: Event, at: Micros, features: Features, foreseen: Foreseen) -> None:
+        """Wait for the truth about an event; a label that came first meets it here."""
+        packed = self._pack((event, features, foreseen))
+        entry = Entry(packed, at, at + self._truth.patience)
+        self.waiting[event_id] = entry
+        self.bytes += len(packed)
+        heapq.heappush(self._expiring, (entry.expires, seeded(self._seed, event_id), event_id))
+        label = self.early.pop(event_id, None)
+        if label is not None:
+            self._match(event_id, entry, self._unpack_label(label), label)
+
+    def hear(self, label: Label, now: Micros) -> LabelOutcome:
+        """Take a label; say what came of it."""
+        event_id: str = getattr(label, self._of)
+        packed = self._pack(label)
+        entry = self.waiting.get(event_id)
+        if entry is not None:
+            if entry.label is None:
+                self._match(event_id, entry, label, packed)
+                return "matched"
+            return "duplicate" if self._same(entry.label, label) else "conflicting"
+        if event_id in self.done:
+            before = self.done[event_id]
+            if before is None:
+                return "late"
+            return "duplicate" if self._same(before, label) else "conflicting"
+        return self._hold(event_id, label, packed, now)
+
+    def _hold(self, event_id: str, label: Label, packed: bytes, now: Micros) -> LabelOutcome:
+        if event_id in self.early:
+            return "duplicate" if self._same(self.early[event_id], label) else "conflicting"
+        if len(self.early) >= MAX_EARLY:
+            return "unmatchable"
+        self.early[event_id] = packed
+        until = max(now, micros(label.known_at)) + self._truth.patience
+        heapq.heappush(self._forgetting, (until, seeded(self._seed, event_id), event_id))
+        return "early"
+
+    def _same(self, before: bytes, label: Label) -> bool:
+        return self._truth_of(self._unpack_label(before)) == self._truth_of(label)
+
+    @staticmethod
+    def _truth_of(label: Label) -> tuple[Any, ...]:
+        return tuple(getattr(label, name) for name in label.__struct_fields__ if name != "known_at")
+
+    def _match(self, event_id: str, entry: Entry, label: Label, packed: bytes) -> None:
+        entry.label = packed
+        held = self._truth.release == "at_horizon"
+        due = entry.occurred + self._truth.horizon if held else micros(label.known_at)
+        heapq.heappush(self._due, (due, seeded(self._seed, event_id), event_id))
+
+    def settle(self, now: Micros) -> Iterator[Due]:
+        """Yield what time has moved past, in order; forget ids whose time is over.
+
+        A label that is due at the very moment waits: others of its moment may still come.
+        """
+        while True:
+            due = self._due[0] if self._due and self._due[0][0] < now else None
+            expiring = self._expiring[0] if self._expiring and self._expiring[0][0] < now else None
+            if due is not None and (expiring is None or due[0] <= expiring[0]):
+                heapq.heappop(self._due)
+                yield self._close(due[2], due[0])
+            elif expiring is not None:
+                heapq.heappop(self._expiring)
+                entry = self.waiting.get(expiring[2])
+                if entry is not None and entry.label is None:
+                    yield self._close(expiring[2], expiring[0])
+            else:
+                break
+        self._forget(now)
+
+    def _close(self, event_id: str, at: Micros) -> Due:
+        entry = self.waiting.pop(event_id)
+        self.bytes -= len(entry.packed)
+        self.done[event_id] = entry.label
+        until = entry.expires + self._truth.patience
+        heapq.heappush(self._forgetting, (until, seeded(self._seed, event_id), event_id))
+        event, features, foreseen = self._unpack(entry.packed)
+        label = None if entry.label is None else self._unpack_label(entry.label)
+        return Due(event_id, event, features, foreseen, label, at)
+
+    def _forget(self, now: Micros) -> None:
+        while self._forgetting and self._forgetting[0][0] < now:
+            event_id = heapq.heappop(self._forgetting)[2]
+            self.done.pop(event_id, None)
+            if self.early.pop(event_id, None) is not None:
+                self.orphans += 1
+
+    def dump(self) -> dict[str, Any]:
+        """Return everything, as it is kept in a checkpoint."""
+        return {name: getattr(self, name) for name in _KEPT}
+
+    def load(self, kept: dict[str, Any]) -> None:
+        """Take over what another ledger kept."""
+        for name in _KEPT:
+            setattr(self, name, kept[name])
+
+
+_KEPT = ("waiting", "early", "done", "_due", "_expiring", "_forgetting", "bytes", "orphans")

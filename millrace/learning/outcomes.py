@@ -1,0 +1,57 @@
+"""What comes of a fact. Outcomes become records; nothing else leaves the loop."""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+from millrace.domain.errors import Refused
+from millrace.domain.usecase import Features
+from millrace.learning.contest import Foreseen
+
+
+class Foreseeing(NamedTuple):
+    """An event was met: what everyone predicted. `step` is how many records came before it in its batch."""
+
+    event_id: str
+    key: str
+    occurred_at: str
+    champion: str | None
+    foreseen: Foreseen
+    features: Features
+    step: int
+
+
+class Refusal(NamedTuple):
+    """A record could not be used. `index` is its place in the batch."""
+
+    reason: str
+    detail: str
+    index: int
+
+
+class ScoresDue(NamedTuple):
+    """Enough labels were settled for a new scorecard."""
+
+    step: int
+
+
+class Suspended(NamedTuple):
+    """A candidate raised and is out."""
+
+    candidate: str
+    reason: str
+
+
+Outcome = Foreseeing | Refusal | ScoresDue | Suspended
+
+
+class Unreadable(NamedTuple):
+    """In place of a fact: a record that is none, and why."""
+
+    reason: Literal["undecodable", "invalid", "future", "too-large", "empty"]
+    detail: str
+
+
+def unreadable(error: Refused) -> Unreadable:
+    """Return what stands in for a record that was refused."""
+    return Unreadable("invalid", str(error))
