@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Iterator
 from operator import attrgetter
 from typing import Any, NamedTuple
@@ -53,6 +54,7 @@ class Learner:
         self.time: Micros = 0
         self.trained_until: Micros = 0
         self.counters: dict[str, int] = {}
+        self.recent: deque[Event] = deque(maxlen=KEPT_EVENTS)
         self._next_forget: Micros = 0
         self._since_scorecard = 0
         self._id_of = attrgetter(use_case.id_field)
@@ -106,6 +108,7 @@ class Learner:
             self.ledger.expect(event_id, event, at, features, foreseen)
         else:
             self._count("ledger_skipped")
+        self.recent.append(event)
         self._count("events")
         yield Foreseeing(
             event_id, str(self._key_of(event)), rfc3339(at), self.contest.champion, foreseen, features, step
@@ -163,6 +166,7 @@ class Learner:
             "ledger": self.ledger.dump(),
             "clock": (self.time, self.trained_until, self._next_forget, self._since_scorecard),
             "counters": self.counters,
+            "recent": list(self.recent),
         }
 
     def load(self, parts: dict[str, Any]) -> None:
@@ -174,6 +178,7 @@ class Learner:
         self.ledger.load(parts["ledger"])
         self.time, self.trained_until, self._next_forget, self._since_scorecard = parts["clock"]
         self.counters = parts["counters"]
+        self.recent = deque(parts["recent"], maxlen=KEPT_EVENTS)
 
     def standings(self) -> dict[str, ScoreRecord]:
         """Return how everyone who competes stands."""

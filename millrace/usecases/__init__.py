@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 import pkgutil
+import sys
+from functools import cache
+from hashlib import sha256
 
 from millrace.domain.errors import UnknownUseCase
 from millrace.domain.usecase import AnyUseCase, UseCase
@@ -32,3 +36,14 @@ def defined_in(module: object) -> AnyUseCase:
     if len(found) != 1:
         raise UnknownUseCase(f"{getattr(module, '__name__', module)} must define exactly one UseCase, it defines {len(found)}")
     return found[0]
+
+
+def source_of(use_case: AnyUseCase) -> str:
+    """Return the text of the file that defines a use case."""
+    return inspect.getsource(sys.modules[use_case.features.__module__])
+
+
+@cache
+def hash_of(use_case: AnyUseCase) -> str:
+    """Return the SHA-256 of the file that defines a use case, in hex: a state is continued only by the file it is of."""
+    return sha256(source_of(use_case).encode()).hexdigest()

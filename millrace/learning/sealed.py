@@ -1,0 +1,159 @@
+"""A sealed state: header, signature, parts. Checkpoints and snapshots share the form (docs/wire.md).
+
+Nothing is unpickled before the signature and every part's hash held, and then only classes of an allow-list.
+"""
+
+from __future__ import annotations
+
+import io
+import pickle
+from collections.abc import Callable, Mapping
+from hashlib import sha256
+from typing import Any, Literal
+
+import msgspec
+
+from millrace.domain.errors import Untrusted
+
+MAGIC = b"MILL1\n"
+SIGNATURE_BYTES = 64
+
+MODEL = "model:"
+"""Prefix of the parts that hold one candidate's model each."""
+SERVING = "serving"
+"""The part with what else serving needs: profiles, champion, newest events."""
+LEARNING = "learning"
+"""The part with what only learning needs: ledger, scores, clock. A snapshot lacks it."""
+
+Verify = Callable[[bytes, bytes], None]
+"""Takes a message and its signature; raises `Untrusted` when the signature does not hold."""
+Sign = Callable[[bytes], bytes]
+
+
+class Part(msgspec.Struct, frozen=True):
+    """Where a part lies: its length in bytes and its SHA-256, in hex."""
+
+    name: str
+    length: int
+    sha256: str
+
+
+class Header(msgspec.Struct, frozen=True, kw_only=True):
+    """What a sealed state says of itself. Signed."""
+
+    kind: Literal["checkpoint", "snapshot"]
+    use_case: str
+    shard: int
+    epoch: int
+    offset: int
+    state_id: str
+    champion: str | None
+    trained_until: str | None
+    stream_time: str | None
+    use_case_hash: str
+    environment: dict[str, str]
+    events: int
+    digest: str | None = None
+    chain: str | None = None
+    cluster_id: str | None = None
+    positions: dict[str, int] = {}
+    sequences: dict[str, int] = {}
+    parts: list[Part] = []
+
+
+def seal(header: Header, parts: Mapping[str, bytes], sign: Sign) -> bytes:
+    """Return a sealed state."""
+    listed = [Part(name, len(data), sha256(data).hexdigest()) for name, data in parts.items()]
+    signed = msgspec.json.encode(msgspec.structs.replace(header, parts=listed))
+    return b"".join([MAGIC, len(signed).to_bytes(4, "big"), signed, sign(signed), *parts.values()])
+
+
+def peek(data: bytes) -> Header:
+    """Return the header without verifying anything; raise `Untrusted` when the form is wrong."""
+    return _header(_split(data)[0])
+
+
+def unseal(data: bytes, verify: Verify) -> tuple[Header, dict[str, bytes]]:
+    """Return header and parts once signature and hashes held; raise `Untrusted`, saying what did not."""
+    signed, signature, rest = _split(data)
+    verify(signed, signature)
+    header = _header(signed)
+    parts: dict[str, bytes] = {}
+    for part in header.parts:
+        body, rest = rest[: part.length], rest[part.length :]
+        if sha256(body).hexdigest() != part.sha256:
+            raise Untrusted(f"part {part.name!r} of {header.state_id} is torn or changed: its hash is not the signed one")
+        parts[part.name] = bytes(body)
+    if rest:
+        raise Untrusted(f"{len(rest)} bytes follow the last part of {header.state_id}")
+    return header, parts
+
+
+def _split(data: bytes) -> tuple[bytes, bytes, memoryview]:
+    start = len(MAGIC) + 4
+    length = int.from_bytes(data[len(MAGIC) : start], "big")
+    end = start + length
+    if data[: len(MAGIC)] != MAGIC or len(data) < end + SIGNATURE_BYTES:
+        raise Untrusted("this is not a sealed state, or only a piece of one")
+    return data[start:end], data[end : end + SIGNATURE_BYTES], memoryview(data)[end + SIGNATURE_BYTES :]
+
+
+def _header(signed: bytes) -> Header:
+    try:
+        return msgspec.json.decode(signed, type=Header)
+    except msgspec.MsgspecError as error:
+        raise Untrusted(f"the header of this sealed state does not read: {error}") from error
+
+
+_PACKAGES = frozenset({"river", "millrace"})
+_NAMES = {
+    "builtins": frozenset(
+        "bool bytearray bytes complex dict float frozenset int list object range set slice str tuple".split()
+    ),
+    "collections": frozenset({"Counter", "OrderedDict", "defaultdict", "deque"}),
+    "copyreg": frozenset({"_reconstructor"}),
+    "datetime": frozenset({"date", "datetime", "timedelta", "timezone"}),
+    "functools": frozenset({"partial"}),
+    "random": frozenset({"Random"}),
+    "numpy": frozenset({"dtype", "ndarray", "float64", "int64"}),
+    "numpy.core.multiarray": frozenset({"_reconstruct", "scalar"}),
+    "numpy._core.multiarray": frozenset({"_reconstruct", "scalar"}),
+    "numpy.random._pickle": frozenset({"__randomstate_ctor", "__bit_generator_ctor", "__generator_ctor"}),
+    "numpy.random._mt19937": frozenset({"MT19937"}),
+    "numpy.random._pcg64": frozenset({"PCG64"}),
+    "operator": frozenset({"attrgetter", "itemgetter"}),
+}
+"""Classes a state may hold, besides those of River, of Millrace and of the use case's own module."""
+
+
+class _AllowList(pickle.Unpickler):
+    """Unpickles known classes only."""
+
+    def __init__(self, file: io.BytesIO, own_module: str) -> None:
+        super().__init__(file)
+        self._own_module = own_module
+
+    def find_class(self, module: str, name: str) -> Any:
+        """Return a class that may be there; raise `Untrusted` for any other. Dotted names reach no further."""
+        known = module.partition(".")[0] in _PACKAGES or module == self._own_module or name in _NAMES.get(module, ())
+        if not known or "." in name:
+            raise Untrusted(f"a state may not hold {module}.{name}")
+        found = super().find_class(module, name)
+        if module.partition(".")[0] in _PACKAGES and not _belongs(found):
+            raise Untrusted(f"{module}.{name} is not a class of {module.partition('.')[0]}")
+        return found
+
+
+def _belongs(found: Any) -> bool:
+    """Tell whether what was found is the package's own: `river.x.os.system` would be reached through it, not be its."""
+    return str(getattr(found, "__module__", "")).partition(".")[0] in _PACKAGES
+
+
+def load(part: bytes, own_module: str) -> Any:
+    """Unpickle a part of a verified state."""
+    return _AllowList(io.BytesIO(part), own_module).load()
+
+
+def dump(obj: Any) -> bytes:
+    """Pickle a part."""
+    return pickle.dumps(obj, protocol=5)

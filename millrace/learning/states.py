@@ -1,0 +1,63 @@
+"""From a learner to the parts of a sealed state, and back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from millrace.domain.times import Micros, rfc3339
+from millrace.domain.usecase import AnyUseCase
+from millrace.learning.digest import digest
+from millrace.learning.learner import Learner
+from millrace.learning.sealed import LEARNING, MODEL, SERVING, dump, load
+
+_ONLY_LEARNING = ("contest", "ledger", "clock", "counters")
+
+
+def snapshot_parts(learner: Learner) -> dict[str, bytes]:
+    """Return what serving needs: one part a model, and the profiles."""
+    parts = {MODEL + name: dump(player.model) for name, player in learner.contest.players.items()}
+    parts[SERVING] = dump(
+        {
+            "profiles": learner.memory.dump(),
+            "champion": learner.contest.champion,
+            "suspended": sorted(learner.contest.suspended),
+            "recent_events": [msgspec.json.encode(event) for event in learner.recent],
+        }
+    )
+    return parts
+
+
+def checkpoint_parts(learner: Learner) -> dict[str, bytes]:
+    """Return the whole state: what a snapshot has, and what only learning needs."""
+    whole = learner.dump()
+    return {**snapshot_parts(learner), LEARNING: dump({name: whole[name] for name in _ONLY_LEARNING})}
+
+
+def restore(use_case: AnyUseCase, parts: dict[str, bytes]) -> Learner:
+    """Return a learner in the state that a checkpoint's parts hold."""
+    own = use_case.features.__module__
+    serving = load(parts[SERVING], own)
+    decode = msgspec.json.Decoder(use_case.event).decode
+    models: dict[str, Any] = {name: load(parts[MODEL + name], own) for name in use_case.candidates}
+    learner = Learner(use_case, models)
+    learner.load(
+        {
+            **load(parts[LEARNING], own),
+            "models": models,
+            "profiles": serving["profiles"],
+            "recent": [decode(event) for event in serving["recent_events"]],
+        }
+    )
+    return learner
+
+
+def digest_of(learner: Learner, positions: dict[str, int]) -> str:
+    """Return the digest of a state: all a learner is, and where it stands in its input."""
+    return digest({**learner.dump(), "positions": dict(sorted(positions.items()))})
+
+
+def when(at: Micros) -> str | None:
+    """Return a moment in RFC 3339, or `None` for the time before the first."""
+    return rfc3339(at) if at else None

@@ -1,0 +1,17 @@
+"""The environment's fingerprint: within one, the same records give the same state, bit for bit."""
+
+from __future__ import annotations
+
+import platform
+from importlib import metadata
+
+
+def fingerprint() -> dict[str, str]:
+    """Return the versions and the processor family that a state depends on."""
+    return {
+        "python": platform.python_version(),
+        "machine": platform.machine(),
+        "millrace": metadata.version("millrace"),
+        "river": metadata.version("river"),
+        "numpy": metadata.version("numpy"),
+    }
