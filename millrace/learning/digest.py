@@ -10,7 +10,7 @@ import io
 import pickle
 from collections.abc import Callable
 from hashlib import blake2b
-from typing import Any
+from typing import Any, ClassVar
 
 LEFT_OUT = {("river.proba.gaussian", "Gaussian"): ("_rng",)}
 """Attributes left out, by class. River's `Gaussian` seeds `_rng` from the operating system; it serves sampling only, and
@@ -30,10 +30,13 @@ class _Hash(io.RawIOBase):
         return len(data)
 
 
-class _Canonical(pickle._Pickler):  # type: ignore[name-defined,misc]  # noqa: SLF001 - the Python-level pickler is the point
+_PythonPickler: Any = pickle._Pickler  # noqa: SLF001 - only the Python-level one has hooks for texts and sets
+
+
+class _Canonical(_PythonPickler):  # type: ignore[misc]
     """Pickles equal things to equal bytes."""
 
-    dispatch: dict[type, Callable[..., None]] = dict(pickle._Pickler.dispatch)  # type: ignore[attr-defined]  # noqa: SLF001
+    dispatch: ClassVar[dict[type, Callable[..., None]]] = dict(_PythonPickler.dispatch)
 
     def memoize(self, obj: Any) -> None:
         """Memoise containers and objects only: whether two equal texts are one object is chance."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Iterator
 from operator import attrgetter
-from typing import Any, NamedTuple
+from typing import Any, Protocol
 
 from millrace.domain.facts import Event, Label
 from millrace.domain.records import Score as ScoreRecord
@@ -27,14 +27,16 @@ KEPT_EVENTS = 50
 """How many newest events a state carries, as examples."""
 
 
-class Arrival(NamedTuple):
-    """A record in its place: when it could be known, where it lies, and the fact it carries."""
+class Met(Protocol):
+    """What the learner needs of an arrival: when it could be known, and the fact."""
 
-    time: Micros
-    topic: str
-    partition: int
-    offset: int
-    fact: Event | Label | Unreadable
+    @property
+    def time(self) -> Micros:
+        """Availability time."""
+
+    @property
+    def fact(self) -> Event | Label | Unreadable:
+        """The fact, or why there is none."""
 
 
 class Learner:
@@ -63,7 +65,7 @@ class Learner:
         self._negative_if_missing = truth.if_missing == "negative"
         self._is_classification = isinstance(use_case.task, Classification)
 
-    def meet(self, arrivals: Iterable[Arrival]) -> Iterator[Outcome]:
+    def meet(self, arrivals: Iterable[Met]) -> Iterator[Outcome]:
         """Take facts in order: for each, move time, settle what is due, then the fact itself."""
         for step, arrival in enumerate(arrivals):
             if arrival.time > self.time:

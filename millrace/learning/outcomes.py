@@ -22,11 +22,11 @@ class Foreseeing(NamedTuple):
 
 
 class Refusal(NamedTuple):
-    """A record could not be used. `index` is its place in the batch."""
+    """A record could not be used. `step` is its place in the batch."""
 
     reason: str
     detail: str
-    index: int
+    step: int
 
 
 class ScoresDue(NamedTuple):

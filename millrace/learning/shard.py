@@ -1,0 +1,182 @@
+"""A shard's history: where it stands in the log, and the one function that moves it on.
+
+The trainer, a follower and a rehearsal all call `Shard.take`; given the same ranges of the same records they make the same
+outputs, the same chain and the same state.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from hashlib import blake2b
+from typing import Any, NamedTuple
+
+import msgspec
+
+from millrace.domain.errors import HistoryLost
+from millrace.domain.log import Message, Record, TopicPartition
+from millrace.domain.records import Batch, DeadLetter, Prediction, Scorecard
+from millrace.domain.state_id import StateId
+from millrace.domain.times import rfc3339
+from millrace.domain.usecase import AnyUseCase
+from millrace.learning.intake import Arrival, Clock, Intake
+from millrace.learning.learner import Learner
+from millrace.learning.outcomes import Foreseeing, Outcome, Refusal, ScoresDue, Suspended
+from millrace.learning.states import digest_of
+
+encode: Callable[[Any], bytes] = msgspec.json.Encoder().encode
+
+SEQUENCE = "ce_sequence"
+"""Header with a fact's number in its source; the newest of each partition is kept, for its producer to go on from."""
+
+
+class Step(NamedTuple):
+    """What came of one batch: records to write, the journal entry that ends it, who was suspended."""
+
+    outputs: list[Message]
+    entry: Batch
+    suspended: list[Suspended]
+
+
+class Shard:
+    """One shard's state and its place: epoch, newest journal entry, chain, positions in the input."""
+
+    def __init__(self, use_case: AnyUseCase, number: int = 0, learner: Learner | None = None) -> None:
+        self.use_case = use_case
+        self.number = number
+        self.learner = learner or Learner(use_case)
+        self.intake = Intake(use_case)
+        self.epoch = 0
+        self.offset = -1
+        self.chain = ""
+        self.cluster_id = ""
+        self.positions: dict[TopicPartition, int] = {}
+        self.clocks: dict[TopicPartition, Clock] = {}
+        self.sequences: dict[TopicPartition, int] = {}
+        self._topics = {kind: use_case.topic(kind) for kind in ("predictions", "scorecards", "dead-letters")}
+
+    @property
+    def state_id(self) -> StateId:
+        """The name of the state after the newest journal entry."""
+        return StateId(self.use_case.name, self.number, self.epoch, self.offset)
+
+    def take(self, batch: Mapping[TopicPartition, Sequence[Arrival]], passed: Iterable[TopicPartition] = ()) -> Step:
+        """Process a batch: learn, and return what is to be written in one transaction.
+
+        Afterwards the state is one that nobody has been told of; `committed` makes it the shard's.
+        Raises `HistoryLost` when a record before a position comes again.
+        """
+        ranges = self._ranges(batch)
+        arrivals, self.clocks = self.intake.arrange(batch, self.clocks)
+        outputs, suspended = self._outputs(arrivals)
+        for where, (_first, end) in ranges.items():
+            self.positions[where] = end
+        self._note_sequences(batch)
+        counters = dict(self.learner.counters)
+        self.chain = chained(self.chain, ranges, outputs, counters)
+        entry = Batch(
+            epoch=self.epoch,
+            previous=self.offset,
+            chain=self.chain,
+            ranges={str(where): its for where, its in sorted(ranges.items())},
+            counters=counters,
+            passed=sorted(str(where) for where in passed),
+            time=rfc3339(self.learner.time),
+        )
+        return Step(outputs, entry, suspended)
+
+    def committed(self, offset: int) -> None:
+        """Take note that an entry now stands in the journal at an offset."""
+        self.offset = offset
+
+    def _ranges(self, batch: Mapping[TopicPartition, Sequence[Arrival]]) -> dict[TopicPartition, tuple[int, int]]:
+        ranges: dict[TopicPartition, tuple[int, int]] = {}
+        for where, arrivals in batch.items():
+            first = self.positions.get(where, 0)
+            if arrivals[0].offset < first:
+                raise HistoryLost(f"{where} gives offset {arrivals[0].offset} again; everything before {first} is learnt")
+            ranges[where] = (first, arrivals[-1].offset + 1)
+        return ranges
+
+    def _note_sequences(self, batch: Mapping[TopicPartition, Sequence[Arrival]]) -> None:
+        for where, arrivals in batch.items():
+            number = arrivals[-1].record.header(SEQUENCE)
+            if number is not None and number.isdigit():
+                self.sequences[where] = int(number)
+
+    def _outputs(self, arrivals: list[Arrival]) -> tuple[list[Message], list[Suspended]]:
+        base = str(self.state_id)
+        outputs: list[Message] = []
+        suspended: list[Suspended] = []
+        for outcome in self.learner.meet(arrivals):
+            if isinstance(outcome, Suspended):
+                suspended.append(outcome)
+            else:
+                outputs.append(self._message(outcome, base, arrivals))
+        return outputs, suspended
+
+    def _message(self, outcome: Outcome, base: str, arrivals: list[Arrival]) -> Message:
+        if isinstance(outcome, Foreseeing):
+            return Message(self._topics["predictions"], _prediction(outcome, base), outcome.key.encode())
+        if isinstance(outcome, Refusal):
+            return Message(self._topics["dead-letters"], _dead_letter(outcome, arrivals[outcome.step].record))
+        assert isinstance(outcome, ScoresDue)
+        return Message(self._topics["scorecards"], encode(self.scorecard(f"{base}~{outcome.step}")))
+
+    def scorecard(self, state_id: str) -> Scorecard:
+        """Return how all who compete stand."""
+        learner = self.learner
+        return Scorecard(
+            state_id=state_id,
+            as_of=rfc3339(learner.time),
+            events=learner.counters.get("events", 0),
+            labels=learner.counters.get("learnt", 0),
+            metric=next(iter(learner.contest.scores.values())).metric,
+            scores=learner.standings(),
+        )
+
+    def digest(self) -> str:
+        """Return the digest of the whole state and its place in the input."""
+        return digest_of(self.learner, {str(where): next_ for where, next_ in self.positions.items()})
+
+
+def _prediction(outcome: Foreseeing, base: str) -> bytes:
+    return encode(
+        Prediction(
+            event_id=outcome.event_id,
+            key=outcome.key,
+            occurred_at=outcome.occurred_at,
+            state_id=f"{base}~{outcome.step}",
+            champion=outcome.champion or "",
+            value=outcome.foreseen.get(outcome.champion) if outcome.champion else None,
+            by_candidate=outcome.foreseen,
+        )
+    )
+
+
+def _dead_letter(refusal: Refusal, record: Record) -> bytes:
+    return encode(
+        DeadLetter(
+            reason=refusal.reason,
+            detail=refusal.detail,
+            topic=record.topic,
+            partition=record.partition,
+            offset=record.offset,
+            key=None if record.key is None else record.key.decode(errors="replace"),
+            value=record.value,
+        )
+    )
+
+
+def chained(
+    previous: str,
+    ranges: Mapping[TopicPartition, tuple[int, int]],
+    outputs: Iterable[Message],
+    counters: Mapping[str, int],
+) -> str:
+    """Return the chain's next value: a hash of the one before, of what was read, what was written and the counters."""
+    hashed = blake2b(previous.encode(), digest_size=16)
+    hashed.update(encode([[str(where), first, end] for where, (first, end) in sorted(ranges.items())]))
+    for message in outputs:
+        hashed.update(message.value or b"")
+    hashed.update(encode(sorted(counters.items())))
+    return hashed.hexdigest()
