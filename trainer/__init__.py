@@ -1,1 +1,1 @@
-"""…"""
+"""The training service: the learning loop on the real log."""

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from hashlib import blake2b
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
 from millrace.domain.errors import HistoryLost
 from millrace.domain.log import Message, Record, TopicPartition
-from millrace.domain.records import Batch, DeadLetter, Prediction, Scorecard
+from millrace.domain.records import Batch, CheckpointEntry, CommandEntry, DeadLetter, Prediction, Scorecard
 from millrace.domain.state_id import StateId
 from millrace.domain.times import rfc3339
 from millrace.domain.usecase import AnyUseCase
@@ -27,6 +27,9 @@ encode: Callable[[Any], bytes] = msgspec.json.Encoder().encode
 
 SEQUENCE = "ce_sequence"
 """Header with a fact's number in its source; the newest of each partition is kept, for its producer to go on from."""
+
+
+Note = TypeVar("Note", CheckpointEntry, CommandEntry)
 
 
 class Step(NamedTuple):
@@ -84,6 +87,29 @@ class Shard:
         )
         return Step(outputs, entry, suspended)
 
+    def note(self, entry: Note) -> Note:
+        """Return an entry that is no batch with its place in the history: epoch, entry before, chain."""
+        placed = msgspec.structs.replace(entry, epoch=self.epoch, previous=self.offset, chain="")
+        self.chain = blake2b(self.chain.encode() + encode(placed), digest_size=16).hexdigest()
+        return msgspec.structs.replace(placed, chain=self.chain)
+
+    def obey(self, command: Mapping[str, Any], where: TopicPartition, offset: int) -> CommandEntry:
+        """Do what a command record asks, or refuse it; return the entry that says so."""
+        refused = self._obey(command)
+        self.positions[where] = offset + 1
+        done = {**command, **({"refused": refused} if refused else {})}
+        return self.note(CommandEntry(epoch=0, previous=0, chain="", command=done, topic=str(where), offset=offset))
+
+    def _obey(self, command: Mapping[str, Any]) -> str | None:
+        contest = self.learner.contest
+        if command.get("command") != "promote":
+            return f"there is no command {command.get('command')!r}; there is: promote"
+        candidate = command.get("candidate")
+        if candidate not in contest.players or candidate in contest.suspended:
+            return f"{candidate!r} is no healthy candidate; there are: {', '.join(contest.players)}"
+        contest.promote(candidate)
+        return None
+
     def committed(self, offset: int) -> None:
         """Take note that an entry now stands in the journal at an offset."""
         self.offset = offset
@@ -118,9 +144,11 @@ class Shard:
         if isinstance(outcome, Foreseeing):
             return Message(self._topics["predictions"], _prediction(outcome, base), outcome.key.encode())
         if isinstance(outcome, Refusal):
-            return Message(self._topics["dead-letters"], _dead_letter(outcome, arrivals[outcome.step].record))
+            letter = _dead_letter(outcome, arrivals[outcome.step].record)
+            return Message(self._topics["dead-letters"], letter, partition=self.number)
         assert isinstance(outcome, ScoresDue)
-        return Message(self._topics["scorecards"], encode(self.scorecard(f"{base}~{outcome.step}")))
+        scorecard = encode(self.scorecard(f"{base}~{outcome.step}"))
+        return Message(self._topics["scorecards"], scorecard, partition=self.number)
 
     def scorecard(self, state_id: str) -> Scorecard:
         """Return how all who compete stand."""
