@@ -1,4 +1,4 @@
-"""Reads a recorded source: the files an installed package carries, as facts in the order they could be known."""
+"""Reads a recorded source: files that an installed package carries, as facts in the order of time."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ def available_at(fact: Fact) -> Micros:
 def load(source: Recorded, progress: Progress | None = None) -> list[Fact]:
     """Return all facts of a source by availability time, events before labels at the same microsecond.
 
-    A fact's place in the list is its sequence number; the order is stable, so it is the same in every process.
-    Raises `NotReady` when the package that carries a file is not installed, `UseCaseError` when a file is not there
-    or is not as it should be.
+    A fact's place in the list is its sequence number. The order is stable: it is the same in every process.
+    Raises `NotReady` when the package that carries a file is not installed, `UseCaseError` when a file is
+    missing or is not as it should be.
     """
     meter = _Meter(progress)
     files = {name: _Table(name, where, meter) for name, where in source.files.items()}
@@ -45,7 +45,7 @@ def load(source: Recorded, progress: Progress | None = None) -> list[Fact]:
 
 
 def _order(fact: Fact) -> int:
-    """Order by time, then events before labels, as one number: half a million small tuples would cost 40 MB."""
+    """Order by time, then events before labels, as one number: a tuple a fact would cost 40 MB more."""
     return 2 * available_at(fact) + (not isinstance(fact, Event))
 
 
@@ -84,7 +84,7 @@ class _Table:
             yield from self._rows(csv.reader(self._metered(text)))
 
     def _rows(self, lines: Iterator[list[str]]) -> Iterator[Row]:
-        """Yield rows as dicts that share equal texts: the same carrier or airport in 336,776 rows is kept once."""
+        """Yield rows as dicts that share equal texts: an airport named in 100,000 rows is kept once."""
         header = next(lines, [])
         width = len(header)
         known: dict[str, str] = {}
@@ -94,7 +94,7 @@ class _Table:
                 if not values:
                     continue
                 raise UseCaseError(
-                    f"line {number} of {self._path.name} has {len(values)} fields where its header has {width}"
+                    f"line {number} of {self._path.name} has {len(values)} fields, its header has {width}"
                 )
             if len(known) > _MOST_SHARED:
                 known.clear()
@@ -120,7 +120,8 @@ def locate(where: PackageFile) -> Path:
     found = importlib.util.find_spec(where.package)
     if found is None or not found.submodule_search_locations:
         raise NotReady(
-            f"the recorded data is in the package {where.package!r}, which is not installed: pip install {where.package}"
+            f"the recorded data comes with the package {where.package!r}, which is not installed: "
+            f"pip install {where.package}"
         )
     path = Path(found.submodule_search_locations[0]) / where.path
     if not path.is_file():
