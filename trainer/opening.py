@@ -171,7 +171,7 @@ class Opening:
         where = [TopicPartition(topic, number) for topic, count in sorted(cluster.partitions.items()) for number in range(count)]
         first = await self._bus.beginning(where)
         for each in where:
-            shard.positions.setdefault(each, 0)
+            shard.positions.setdefault(each, first[each])
             if first[each] > shard.positions[each]:
                 raise HistoryLost(f"records {shard.positions[each]} to {first[each] - 1} of {each} are gone before they were learnt")
         positions = {each: shard.positions[each] for each in where}

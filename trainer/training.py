@@ -1,0 +1,198 @@
+"""The training loop: take what comes next by time, learn, commit, and only then let anything out."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import NamedTuple
+
+import msgspec
+import structlog
+
+from millrace.adapters.bus.port import Bus, Message, Reader, TopicPartition
+from millrace.domain.errors import CommitFailed
+from millrace.domain.log import Record
+from millrace.domain.records import CheckpointEntry, Entry
+from trainer.checkpointing import Checkpointing, Written
+from trainer.feed import Taken
+from trainer.journal import Journal
+from trainer.opening import Opened
+from trainer.registration import Registrations
+from trainer.settings import TrainerSettings
+from trainer.snapshots import Snapshots
+
+log = structlog.get_logger()
+
+READ_TIMEOUT = 0.05
+RETRY_AFTER = 0.2
+"""Seconds between two tries to commit the same transaction."""
+START_BATCH = 500
+NOTE_EVERY = 1.0
+"""Seconds between two notes of the positions under the consumer group."""
+
+
+class Progress(msgspec.Struct):
+    """What the loop has done, for metrics and health."""
+
+    batches: int = 0
+    records: int = 0
+    predictions: int = 0
+    dead_letters: dict[str, int] = msgspec.field(default_factory=dict)
+    learning_seconds: float = 0.0
+    commit_seconds: float = 0.0
+    retrying_since: float | None = None
+    trouble: str | None = None
+
+
+class Outlets(NamedTuple):
+    """Where committed states go."""
+
+    checkpoints: Checkpointing
+    snapshots: Snapshots
+    registrations: Registrations
+
+
+class Training:
+    """One shard being learnt by its owner."""
+
+    def __init__(self, settings: TrainerSettings, bus: Bus, opened: Opened, outlets: Outlets, commands: Reader) -> None:
+        self._settings = settings
+        self._bus = bus
+        self.shard = opened.shard
+        self.feed = opened.feed
+        self._writer = opened.writer
+        self._outlets = outlets
+        self._commands = commands
+        self._journal = Journal(bus, opened.shard.use_case, opened.shard.number)
+        self._needs_checkpoint = opened.needs_checkpoint
+        self._most = START_BATCH
+        self._noted = 0.0
+        self.progress = Progress()
+        self.stopping = False
+
+    async def run(self) -> None:
+        """Learn until told to stop; then leave a checkpoint of the last committed state."""
+        if self._needs_checkpoint:
+            await self._checkpoint_zero()
+        while not self.stopping:
+            await self.turn()
+        await self._outlets.checkpoints.now(self.shard)
+
+    async def turn(self) -> None:
+        """Do one round: read, learn a batch and commit it, let out what is due."""
+        await self.feed.fill(READ_TIMEOUT if not self.feed.waiting() else 0.0)
+        await self._obey()
+        taken, passed = self.feed.next(self.shard.clocks, self._most)
+        if taken:
+            await self._learn(taken, passed)
+        elif self.feed.waiting():
+            await self.feed.fill(READ_TIMEOUT)
+        await self._let_out()
+
+    async def _checkpoint_zero(self) -> None:
+        """Make the first state of an epoch durable before anything is learnt from it."""
+        while not self.stopping and (written := await self._outlets.checkpoints.now(self.shard)) is None:
+            self.progress.trouble = f"waiting for the object store: {self._outlets.checkpoints.trouble}"
+            await asyncio.sleep(RETRY_AFTER * 5)
+        self.progress.trouble = None
+        if not self.stopping and written is not None:
+            await self._note_checkpoint(written)
+
+    async def _learn(self, taken: Taken, passed: list[TopicPartition]) -> None:
+        started = time.perf_counter()
+        step = self.shard.take(taken, passed)
+        learnt = time.perf_counter()
+        await self._commit(step.outputs, step.entry)
+        progress, records = self.progress, sum(map(len, taken.values()))
+        progress.batches += 1
+        progress.records += records
+        progress.learning_seconds = learnt - started
+        progress.commit_seconds = time.perf_counter() - learnt
+        self._count(step.outputs)
+        for one in step.suspended:
+            log.error("candidate suspended", candidate=one.candidate, reason=one.reason, state_id=str(self.shard.state_id))
+        self._pace(records, learnt - started)
+
+    def _count(self, outputs: list[Message]) -> None:
+        for message in outputs:
+            if message.topic.endswith(".predictions"):
+                self.progress.predictions += 1
+            elif message.topic.endswith(".dead-letters"):
+                reason: str = msgspec.json.decode(message.value or b"{}")["reason"]
+                self.progress.dead_letters[reason] = self.progress.dead_letters.get(reason, 0) + 1
+
+    def _pace(self, records: int, seconds: float) -> None:
+        """Fit batches to the longest time that may pass without looking up."""
+        if records >= 50:
+            fitting = int(records * self._settings.slice_seconds / max(seconds, 1e-6))
+            self._most = max(50, min(self._settings.batch_records, (self._most + fitting) // 2))
+
+    async def _commit(self, outputs: list[Message], entry: Entry) -> None:
+        """Commit, again and again while that is safe; nothing new is learnt meanwhile."""
+        message = self._journal.message(entry)
+        while True:
+            try:
+                self.shard.committed(await self._writer.commit(outputs, message))
+            except CommitFailed as error:
+                if not error.retriable:
+                    raise
+                self._note_retry(error)
+                await asyncio.sleep(RETRY_AFTER)
+            else:
+                self.progress.retrying_since = self.progress.trouble = None
+                return
+
+    def _note_retry(self, error: CommitFailed) -> None:
+        if self.progress.retrying_since is None:
+            self.progress.retrying_since = time.time()
+            log.warning("commit failed; the same transaction is sent again", reason=str(error))
+        self.progress.trouble = f"not committed: {error}"
+
+    async def _obey(self) -> None:
+        for records in (await self._commands.read(timeout=0.0)).values():
+            for record in records:
+                await self._obey_one(record)
+
+    async def _obey_one(self, record: Record) -> None:
+        where = TopicPartition(record.topic, record.partition)
+        try:
+            command = msgspec.json.decode(record.value or b"", type=dict[str, str])
+        except msgspec.MsgspecError as error:
+            command = {"command": "", "unreadable": str(error)}
+        entry = self.shard.obey(command, where, record.offset)
+        await self._commit([], entry)
+        log.info("command", **entry.command)
+        self._outlets.registrations.hurry()
+
+    async def _let_out(self) -> None:
+        checkpoints, snapshots, registrations = self._outlets
+        snapshots.offer(self.shard)
+        written = checkpoints.finished()
+        if written is not None:
+            await self._note_checkpoint(written)
+        checkpoints.registered_keys = registrations.checkpoint_keys
+        if checkpoints.due(self.shard):
+            checkpoints.begin(self.shard, with_snapshot=registrations.due())
+        if time.monotonic() - self._noted > NOTE_EVERY:
+            self._noted = time.monotonic()
+            await self._bus.note_positions(group_of(self._settings), self.shard.positions)
+
+    async def _note_checkpoint(self, written: Written) -> None:
+        header = written.header
+        entry = CheckpointEntry(
+            epoch=0, previous=0, chain="", of=header.offset, key=written.key, digest=header.digest or ""
+        )
+        await self._commit([], self.shard.note(entry))
+        self._outlets.registrations.offer(written, self.shard.learner.standings())
+        log.info("checkpoint", key=written.key, bytes=self._outlets.checkpoints.bytes, digest=header.digest)
+
+    async def close(self) -> None:
+        """Let go of the log."""
+        await self.feed.close()
+        await self._commands.close()
+        await self._writer.close()
+
+
+def group_of(settings: TrainerSettings) -> str:
+    """Return the consumer group the trainer's positions are noted under."""
+    return f"millrace.{settings.use_case}.{settings.shard}"
