@@ -31,6 +31,9 @@ log = structlog.get_logger()
 CHILD_TIMEOUT = 120.0
 """Seconds after which a child that pickles is given up."""
 
+FIRST = 10.0
+"""Seconds after which the first checkpoint is due, however long the interval."""
+
 
 class Written(msgspec.Struct, frozen=True):
     """A checkpoint that is durable: its header and key, and the snapshot of the same state where one was asked for."""
@@ -123,7 +126,7 @@ class Checkpointing:
         self._interval = interval
         self._kept = kept
         self._now = now
-        self._due = now() + interval
+        self._due = now() + min(interval, FIRST)
         self._under_way: asyncio.Task[Written | None] | None = None
         self._newest: tuple[int, int] | None = None
         self.written_at: float | None = None

@@ -19,7 +19,14 @@ Taken = dict[TopicPartition, list[Arrival]]
 class Feed:
     """Reads ahead; gives out either what comes next by time, or exactly the ranges a journal entry names."""
 
-    def __init__(self, reader: Reader, intake: Intake, where: list[TopicPartition], idle_timeout: float, now: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        reader: Reader,
+        intake: Intake,
+        where: list[TopicPartition],
+        idle_timeout: float,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._reader = reader
         self._intake = intake
         self._waiting: Taken = {each: [] for each in where}
@@ -62,9 +69,7 @@ class Feed:
 
     def _stuck(self, awaited: list[TopicPartition], frontier: int) -> bool:
         """Tell whether a partition holds as much as may be read ahead and all of it is of one moment."""
-        return any(
-            where in self._paused and self._waiting[where][0].time >= frontier for where in awaited
-        )
+        return any(where in self._paused and self._waiting[where][0].time >= frontier for where in awaited)
 
     def _give(self, counts: Mapping[TopicPartition, int]) -> Taken:
         taken: Taken = {}
@@ -81,12 +86,16 @@ class Feed:
             await self.fill(timeout=1.0)
             for where in missing:
                 if self._reader.at_end(where) and not self._has(where, ranges[where][1]):
-                    raise HistoryLost(f"the journal names records of {where} up to {ranges[where][1]}, but it ends before")
+                    raise HistoryLost(
+                        f"the journal names records of {where} up to {ranges[where][1]}, but it ends before"
+                    )
         return self._give({where: self._before(where, end) for where, (_, end) in ranges.items()})
 
     def _has(self, where: TopicPartition, end: int) -> bool:
         waiting = self._waiting[where]
-        return bool(waiting and waiting[-1].offset >= end - 1) or (where not in self._paused and self._reader.position(where) >= end)
+        return bool(waiting and waiting[-1].offset >= end - 1) or (
+            where not in self._paused and self._reader.position(where) >= end
+        )
 
     def _before(self, where: TopicPartition, end: int) -> int:
         return next((at for at, it in enumerate(self._waiting[where]) if it.offset >= end), len(self._waiting[where]))

@@ -7,13 +7,13 @@ from typing import NamedTuple
 
 import structlog
 
-from millrace.adapters.bus.port import Bus, TopicPartition
+from millrace.adapters.bus.port import TopicPartition
 from millrace.adapters.checkpoints.index import CheckpointIndex, Kept
 from millrace.adapters.checkpoints.port import ObjectStore
 from millrace.domain.errors import BrokenChain, Untrusted
 from millrace.domain.records import Batch, CheckpointEntry, CommandEntry
 from millrace.domain.usecase import AnyUseCase
-from millrace.learning.sealed import Verify, peek
+from millrace.learning.sealed import Verify, unseal
 from millrace.learning.shard import Shard
 from trainer.feed import Feed
 from trainer.journal import Written
@@ -36,7 +36,9 @@ async def follow(shard: Shard, line: list[Written], feed: Feed) -> AsyncIterator
             chain = shard.take(await feed.exactly(ranges), map(TopicPartition.parse, entry.passed)).entry.chain
         elif isinstance(entry, CheckpointEntry):
             if entry.of in digests and digests[entry.of] != entry.digest:
-                raise BrokenChain(f"the state after entry {entry.of} has digest {digests[entry.of]}, the journal says {entry.digest}")
+                raise BrokenChain(
+                    f"the state after entry {entry.of} has digest {digests[entry.of]}, the journal says {entry.digest}"
+                )
             chain = shard.note(entry).chain
         elif isinstance(entry, CommandEntry):
             command = {key: value for key, value in entry.command.items() if key != "refused"}
@@ -88,11 +90,7 @@ class Checkpoints:
             log.warning("checkpoint skipped", key=kept.key, reason=str(error))
             return None
 
-    async def positions(self) -> dict[TopicPartition, int]:
-        """Return the positions of the newest checkpoint, whatever code wrote it."""
-        for kept in await self.index.newest_first():
-            sealed = await self._store.get(kept.key)
-            if sealed is not None:
-                return {TopicPartition.parse(text): offset for text, offset in peek(sealed).positions.items()}
-        return {}
-
+    async def digest_at(self, epoch: int, offset: int) -> str | None:
+        """Return the digest that a checkpoint of this very state states, or `None` when there is none."""
+        sealed = await self._store.get(self.index.key(epoch, offset))
+        return None if sealed is None else unseal(sealed, self._verify)[0].digest

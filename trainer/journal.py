@@ -41,7 +41,9 @@ class Journal:
         """Return every entry from an offset to the end as it is now."""
         first, end = await self.kept()
         if start < first:
-            raise HistoryLost(f"journal entries {start} to {first - 1} of {self.where} are gone; what came of them cannot be rebuilt")
+            raise HistoryLost(
+                f"journal entries {start} to {first - 1} of {self.where} are gone; what came of them cannot be rebuilt"
+            )
         found: list[Written] = []
         if start >= end:
             return found

@@ -86,7 +86,13 @@ class Opening:
         log.info("recovering", from_state=str(shard.state_id), entries=len(line))
         async for _ in follow(shard, line, feed):
             pass
-        return Opened(shard, feed, writer, False, f"goes on from {found.shard.state_id}, {len(line)} entries after its last checkpoint")
+        return Opened(
+            shard,
+            feed,
+            writer,
+            False,
+            f"goes on from {found.shard.state_id}, {len(line)} entries after its last checkpoint",
+        )
 
     async def _from_genesis(
         self, cluster: Cluster, writer: TransactionalWriter, entries: list[Written], genesis: Written | None
@@ -99,7 +105,13 @@ class Opening:
         assert isinstance(genesis.entry, Genesis)
         parent = await self._parent(genesis.entry.parent)
         shard = self._at_genesis(cluster, parent, genesis.entry, genesis.offset)
-        return Opened(shard, await self._feed(cluster, shard), writer, True, f"epoch {shard.epoch} begins: {genesis.entry.why}")
+        return Opened(
+            shard,
+            await self._feed(cluster, shard),
+            writer,
+            True,
+            f"epoch {shard.epoch} begins: {genesis.entry.why}",
+        )
 
     async def _parent(self, state_id: str | None) -> Shard | None:
         if state_id is None:
@@ -168,12 +180,18 @@ class Opening:
         return shard
 
     async def _feed(self, cluster: Cluster, shard: Shard) -> Feed:
-        where = [TopicPartition(topic, number) for topic, count in sorted(cluster.partitions.items()) for number in range(count)]
+        where = [
+            TopicPartition(topic, number)
+            for topic, count in sorted(cluster.partitions.items())
+            for number in range(count)
+        ]
         first = await self._bus.beginning(where)
         for each in where:
             shard.positions.setdefault(each, first[each])
             if first[each] > shard.positions[each]:
-                raise HistoryLost(f"records {shard.positions[each]} to {first[each] - 1} of {each} are gone before they were learnt")
+                raise HistoryLost(
+                    f"records {shard.positions[each]} to {first[each] - 1} of {each} are gone before they were learnt"
+                )
         positions = {each: shard.positions[each] for each in where}
         return await Feed.open(self._bus, Intake(self._use_case), positions, self._settings.idle_timeout)
 

@@ -24,7 +24,13 @@ class Registrations:
     """Registers what is offered; while the registry is away the newest waits."""
 
     def __init__(
-        self, registry: Registry, use_case: AnyUseCase, *, interval: float, kept: int, now: Callable[[], float] = time.monotonic
+        self,
+        registry: Registry,
+        use_case: AnyUseCase,
+        *,
+        interval: float,
+        kept: int,
+        now: Callable[[], float] = time.monotonic,
     ) -> None:
         self._registry = registry
         self._use_case = use_case

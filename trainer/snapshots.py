@@ -23,7 +23,15 @@ LONGEST_WAIT = 30.0
 class Snapshots:
     """Publishes committed states. `offer` is called between transactions and blocks only while it pickles."""
 
-    def __init__(self, store: OnlineStore, sign: Sign, *, interval: float, share: float, now: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        store: OnlineStore,
+        sign: Sign,
+        *,
+        interval: float,
+        share: float,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._store = store
         self._sign = sign
         self._interval = interval

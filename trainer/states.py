@@ -58,7 +58,11 @@ def open_checkpoint(use_case: AnyUseCase, sealed: bytes, verify: Verify) -> Shar
     """Return the shard a checkpoint is of; raise `Untrusted`, or `IncompatibleState` naming what differs."""
     header, parts = unseal(sealed, verify)
     refuse_difference(use_case, header)
-    shard = Shard(use_case, header.shard, restore(use_case, {name: part for name, part in parts.items() if name != CLOCKS}))
+    shard = Shard(
+        use_case,
+        header.shard,
+        restore(use_case, {name: part for name, part in parts.items() if name != CLOCKS}),
+    )
     shard.epoch, shard.offset, shard.chain = header.epoch, header.offset, header.chain or ""
     shard.cluster_id = header.cluster_id or ""
     shard.positions = {TopicPartition.parse(text): offset for text, offset in header.positions.items()}
@@ -72,12 +76,13 @@ def refuse_difference(use_case: AnyUseCase, header: Header) -> None:
     """Raise `IncompatibleState` when a state was written by another use-case file or environment, naming each difference."""
     here = {**fingerprint(), "use case": hash_of(use_case)[:12]}
     there = {**header.environment, "use case": header.use_case_hash[:12]}
-    different = [f"{name} was {there.get(name)}, is {here.get(name)}" for name in {**there, **here} if there.get(name) != here.get(name)]
+    different = [
+        f"{name} was {there.get(name)}, is {here.get(name)}"
+        for name in {**there, **here}
+        if there.get(name) != here.get(name)
+    ]
     if different:
         raise IncompatibleState(
             f"{header.state_id} cannot be continued: {'; '.join(different)}. Bring back what wrote it, or begin a new epoch "
             f"with MILLRACE_NEW_EPOCH=true (it learns anew from where the old one stopped)"
         )
-
-
-

@@ -110,7 +110,12 @@ class Training:
         progress.commit_seconds = time.perf_counter() - learnt
         self._count(step.outputs)
         for one in step.suspended:
-            log.error("candidate suspended", candidate=one.candidate, reason=one.reason, state_id=str(self.shard.state_id))
+            log.error(
+                "candidate suspended",
+                candidate=one.candidate,
+                reason=one.reason,
+                state_id=str(self.shard.state_id),
+            )
         self._pace(records, learnt - started)
 
     def _count(self, outputs: list[Message]) -> None:

@@ -35,9 +35,14 @@ class StateId(NamedTuple):
         found = _FORM.fullmatch(text)
         if found is None:
             raise Refused(
-                f"{text!r} is not a state id: it looks like use-case.0.1.4711 or use-case.0.1.4711~12", field="state_id"
+                f"{text!r} is not a state id: it looks like use-case.0.1.4711 or use-case.0.1.4711~12",
+                field="state_id",
             )
         after = found["n"]
         return cls(
-            found["use_case"], int(found["shard"]), int(found["epoch"]), int(found["offset"]), None if after is None else int(after)
+            found["use_case"],
+            int(found["shard"]),
+            int(found["epoch"]),
+            int(found["offset"]),
+            None if after is None else int(after),
         )

@@ -35,7 +35,9 @@ class Truth(Generic[L]):
         self.horizon: Micros = span(horizon) if horizon else self.patience
         self.if_missing = if_missing
         if self.horizon > self.patience:
-            raise UseCaseError(f"horizon {horizon} is longer than the patience {patience}: nothing would be left to release")
+            raise UseCaseError(
+                f"horizon {horizon} is longer than the patience {patience}: nothing would be left to release"
+            )
 
 
 class Regression(Generic[L]):

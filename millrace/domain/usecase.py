@@ -95,7 +95,9 @@ class UseCase(Generic[E, P, L]):
         if not _NAME.fullmatch(name):
             raise UseCaseError(f"a use case is named in lower case with dashes, as in 'parcel-delay', not {name!r}")
         if not candidates:
-            raise UseCaseError(f"{name} has no candidate: give at least one, as in candidates={{'linear': Candidate(linear)}}")
+            raise UseCaseError(
+                f"{name} has no candidate: give at least one, as in candidates={{'linear': Candidate(linear)}}"
+            )
         self.name = name
         self.question = question
         self.event = event
@@ -110,7 +112,9 @@ class UseCase(Generic[E, P, L]):
         self.allowed_gap = allowed_gap
         both = set(self.candidates) & set(self.baselines)
         if both:
-            raise UseCaseError(f"{name}: {sorted(both)} name both a candidate and a baseline; give them different names")
+            raise UseCaseError(
+                f"{name}: {sorted(both)} name both a candidate and a baseline; give them different names"
+            )
         self.id_field = self._field_with_role(event, "id")
         self.key_field = self._field_with_role(event, "key")
         self.of_field = self._field_with_role(task.truth.label, "of") if task.truth else ""
@@ -119,7 +123,8 @@ class UseCase(Generic[E, P, L]):
         found = [field for field, its in roles(kind).items() if its == role]
         if len(found) != 1:
             raise UseCaseError(
-                f"{self.name}: {kind.__name__} must have exactly one field of type {role.capitalize()}[…], it has {found or 'none'}"
+                f"{self.name}: {kind.__name__} must have exactly one field of type {role.capitalize()}[…], "
+                f"it has {found or 'none'}"
             )
         return found[0]
 

@@ -137,7 +137,12 @@ class Contest:
 
     def dump(self) -> dict[str, Any]:
         """Return everything but the models, as it is kept in a checkpoint."""
-        return {"scores": self.scores, "duels": self.duels, "champion": self.champion, "suspended": self.suspended}
+        return {
+            "scores": self.scores,
+            "duels": self.duels,
+            "champion": self.champion,
+            "suspended": self.suspended,
+        }
 
     def load(self, kept: Mapping[str, Any]) -> None:
         """Take over what another contest kept."""

@@ -60,7 +60,10 @@ class Intake:
         fact = self._fact(record)
         time = _time(fact)
         if time and not EARLIEST < time < LATEST:
-            fact, time = Unreadable("invalid", f"its time is {rfc3339(time)}, which no clock that works gives"), 0
+            fact, time = (
+                Unreadable("invalid", f"its time is {rfc3339(time)}, which no clock that works gives"),
+                0,
+            )
         return Arrival(time, record.topic, record.partition, record.offset, fact, record)
 
     def _fact(self, record: Record) -> Event | Label | Unreadable:
@@ -77,7 +80,9 @@ class Intake:
         except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
             return Unreadable("undecodable", str(error))
 
-    def arrange(self, batch: Batch, clocks: Mapping[TopicPartition, Clock]) -> tuple[list[Arrival], dict[TopicPartition, Clock]]:
+    def arrange(
+        self, batch: Batch, clocks: Mapping[TopicPartition, Clock]
+    ) -> tuple[list[Arrival], dict[TopicPartition, Clock]]:
         """Return a batch in order, and each partition's clock after it."""
         placed: list[Arrival] = []
         after = dict(clocks)
@@ -126,7 +131,9 @@ class Intake:
 
         Records of one moment are never parted by the limit, so that the order does not depend on how batches fall.
         """
-        placed = {where: self._times(arrivals[: most + 1], clocks.get(where, Clock(0))) for where, arrivals in waiting.items()}
+        placed = {
+            where: self._times(arrivals[: most + 1], clocks.get(where, Clock(0))) for where, arrivals in waiting.items()
+        }
         limit = LATEST if frontier is None else frontier
         times = sorted(time for its in placed.values() for time in its if time < limit)
         if len(times) > most:
@@ -151,7 +158,8 @@ def _place_of(arrival: Arrival) -> tuple[Micros, str, int, int]:
 
 def _leap(time: Micros, newest: Micros) -> Unreadable:
     return Unreadable(
-        "future", f"its time {rfc3339(time)} leaps ahead of its partition's, {rfc3339(newest)}, and no record after it agrees"
+        "future",
+        f"its time {rfc3339(time)} leaps ahead of its partition's, {rfc3339(newest)}, and no record after it agrees",
     )
 
 

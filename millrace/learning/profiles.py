@@ -236,7 +236,8 @@ def _value_of(use_case: AnyUseCase, profile: str, spec: ProfileSpec) -> tuple[in
         arity = len(inspect.signature(value).parameters)
         if arity not in (1, 2):
             raise UseCaseError(
-                f"{use_case.name}: the value of profile {profile!r} takes {arity} arguments; write lambda event: … or lambda event, label: …"
+                f"{use_case.name}: the value of profile {profile!r} takes {arity} arguments; "
+                f"write lambda event: … or lambda event, label: …"
             )
         return arity, value
     if value in _fields(use_case.label):

@@ -82,7 +82,9 @@ def unseal(data: bytes, verify: Verify) -> tuple[Header, dict[str, bytes]]:
     for part in header.parts:
         body, rest = rest[: part.length], rest[part.length :]
         if sha256(body).hexdigest() != part.sha256:
-            raise Untrusted(f"part {part.name!r} of {header.state_id} is torn or changed: its hash is not the signed one")
+            raise Untrusted(
+                f"part {part.name!r} of {header.state_id} is torn or changed: its hash is not the signed one"
+            )
         parts[part.name] = bytes(body)
     if rest:
         raise Untrusted(f"{len(rest)} bytes follow the last part of {header.state_id}")
@@ -108,7 +110,7 @@ def _header(signed: bytes) -> Header:
 _PACKAGES = frozenset({"river", "millrace"})
 _NAMES = {
     "builtins": frozenset(
-        "bool bytearray bytes complex dict float frozenset int list object range set slice str tuple".split()
+        ["bool", "bytearray", "bytes", "complex", "dict", "float", "frozenset", "int", "list", "object", "range", "set", "slice", "str", "tuple"]
     ),
     "collections": frozenset({"Counter", "OrderedDict", "defaultdict", "deque"}),
     "copyreg": frozenset({"_reconstructor"}),

@@ -87,6 +87,15 @@ class Shard:
         )
         return Step(outputs, entry, suspended)
 
+    def take_some(self, batch: Mapping[TopicPartition, Sequence[Arrival]], n: int) -> None:
+        """Process only the first `n` records of a batch and move time to the next: the state `~n` names. A dead end."""
+        arrivals, _ = self.intake.arrange(batch, self.clocks)
+        for _ in self.learner.meet(arrivals[:n]):
+            pass
+        if n < len(arrivals):
+            for _ in self.learner.advance(max(arrivals[n].time, self.learner.time)):
+                pass
+
     def note(self, entry: Note) -> Note:
         """Return an entry that is no batch with its place in the history: epoch, entry before, chain."""
         placed = msgspec.structs.replace(entry, epoch=self.epoch, previous=self.offset, chain="")
@@ -119,7 +128,9 @@ class Shard:
         for where, arrivals in batch.items():
             first = self.positions.get(where, 0)
             if arrivals[0].offset < first:
-                raise HistoryLost(f"{where} gives offset {arrivals[0].offset} again; everything before {first} is learnt")
+                raise HistoryLost(
+                    f"{where} gives offset {arrivals[0].offset} again; everything before {first} is learnt"
+                )
             ranges[where] = (first, arrivals[-1].offset + 1)
         return ranges
 

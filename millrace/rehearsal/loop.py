@@ -100,7 +100,10 @@ class _Months:
         self._before = now
 
     def _sums(self) -> dict[str, tuple[int, float]]:
-        return {name: (score.labels, score.labels * _overall(score)) for name, score in self._shard.learner.contest.scores.items()}
+        return {
+            name: (score.labels, score.labels * _overall(score))
+            for name, score in self._shard.learner.contest.scores.items()
+        }
 
 
 def _mean(before: tuple[int, float], now: tuple[int, float]) -> float | None:

@@ -1,2 +1,4 @@
 """A rehearsal as one self-contained HTML file."""
+
+
 def picture(): ...

@@ -34,7 +34,9 @@ def defined_in(module: object) -> AnyUseCase:
     """Return the one use case a module defines."""
     found = [it for it in vars(module).values() if isinstance(it, UseCase)]
     if len(found) != 1:
-        raise UnknownUseCase(f"{getattr(module, '__name__', module)} must define exactly one UseCase, it defines {len(found)}")
+        raise UnknownUseCase(
+            f"{getattr(module, '__name__', module)} must define exactly one UseCase, it defines {len(found)}"
+        )
     return found[0]
 
 

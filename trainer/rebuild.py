@@ -1,0 +1,138 @@
+"""Rebuilding a past state, and auditing a whole epoch, from what is kept: checkpoints, journal, events and labels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal
+
+import msgspec
+
+from millrace.adapters.bus.port import Bus, TopicPartition
+from millrace.domain.errors import BrokenChain, HistoryLost
+from millrace.domain.records import Batch
+from millrace.domain.state_id import StateId
+from millrace.domain.usecase import AnyUseCase
+from millrace.learning.intake import Intake
+from millrace.learning.shard import Shard
+from millrace.learning.states import checkpoint_parts, restore
+from trainer.feed import Feed
+from trainer.history import Checkpoints, follow
+from trainer.journal import Journal, Written, line_from
+
+Progress = Callable[[int, int], None]
+"""Is told how many journal entries are replayed, and of how many."""
+
+
+class Rebuilt(msgspec.Struct, frozen=True):
+    """What rebuilding a state found.
+
+    `by` says what was compared: `state`, the digest of a checkpoint of that very state, or `chain`, the journal's chain
+    value of the entry the state belongs to. `detail` says what differed.
+    """
+
+    state_id: str
+    matches: bool
+    by: Literal["chain", "state"]
+    digest: str | None
+    from_checkpoint: str
+    entries: int
+    detail: str = ""
+
+
+class Rebuilding:
+    """Rebuilds states of one shard; reads only."""
+
+    def __init__(
+        self,
+        use_case: AnyUseCase,
+        shard: int,
+        bus: Bus,
+        checkpoints: Checkpoints,
+        progress: Progress | None = None,
+    ) -> None:
+        self._use_case = use_case
+        self._bus = bus
+        self._checkpoints = checkpoints
+        self._journal = Journal(bus, use_case, shard)
+        self._progress = progress or (lambda _done, _of: None)
+
+    async def newest(self) -> StateId:
+        """Return the id of the newest state the journal holds."""
+        shard = await self._start(lambda _epoch, _offset: True)
+        line = line_from(shard.offset, await self._journal.read(shard.offset + 1))
+        return shard.state_id._replace(offset=line[-1].offset if line else shard.offset)
+
+    async def rebuild(self, wanted: StateId) -> Rebuilt:
+        """Rebuild a state from a checkpoint strictly before it; raise `HistoryLost` when what it takes is gone."""
+        shard = await self._start(
+            lambda epoch, offset: epoch == wanted.epoch and offset < wanted.offset + (wanted.after is not None)
+        )
+        start = shard.state_id
+        line = line_from(shard.offset, await self._journal.read(shard.offset + 1))
+        ahead = [it for it in line if it.offset <= wanted.offset]
+        if (ahead[-1].offset if ahead else shard.offset) != wanted.offset:
+            raise HistoryLost(
+                f"{wanted} is no state of this journal: it has no entry {wanted.offset} in epoch {wanted.epoch}"
+            )
+        feed = await Feed.open(self._bus, Intake(self._use_case), shard.positions, idle_timeout=0.2)
+        try:
+            detail = await self._replay(shard, ahead, feed)
+            if wanted.after is not None and not detail:
+                rest = [it for it in line if it.offset > wanted.offset]
+                shard, detail = await self._replay_some(shard, wanted.after, rest, feed)
+        finally:
+            await feed.close()
+        digest = None if detail else shard.digest()
+        stated = None if wanted.after is not None else await self._stated_digest(wanted)
+        if stated is not None and digest is not None and stated != digest:
+            detail = f"the state's digest is {digest}, its checkpoint's {stated}"
+        by: Literal["chain", "state"] = "chain" if stated is None else "state"
+        return Rebuilt(str(wanted), not detail, by, digest, str(start), len(ahead), detail)
+
+    async def _replay(self, shard: Shard, line: list[Written], feed: Feed) -> str:
+        done = 0
+        try:
+            async for _ in follow(shard, line, feed):
+                done += 1
+                self._progress(done, len(line))
+        except BrokenChain as error:
+            return str(error)
+        return ""
+
+    async def _replay_some(self, shard: Shard, n: int, rest: list[Written], feed: Feed) -> tuple[Shard, str]:
+        """Stop inside the batch after the state; the whole batch's chain vouches for what came of its first records."""
+        batch = next((it for it in rest if isinstance(it.entry, Batch)), None)
+        if batch is None or not isinstance(batch.entry, Batch):
+            raise HistoryLost(f"{shard.state_id} has no batch after it yet")
+        notes = [it for it in rest if it.offset < batch.offset]
+        detail = await self._replay(shard, notes, feed)
+        taken = await feed.exactly({TopicPartition.parse(text): its for text, its in batch.entry.ranges.items()})
+        twin = self._twin(shard)
+        twin.take_some(taken, n)
+        chain = shard.take(taken).entry.chain
+        if not detail and chain != batch.entry.chain:
+            detail = f"replaying entry {batch.offset} gives chain {chain}, the journal says {batch.entry.chain}"
+        return twin, detail
+
+    def _twin(self, shard: Shard) -> Shard:
+        twin = Shard(self._use_case, shard.number, restore(self._use_case, checkpoint_parts(shard.learner)))
+        twin.clocks, twin.positions = dict(shard.clocks), dict(shard.positions)
+        return twin
+
+    async def _start(self, fits: Callable[[int, int], bool]) -> Shard:
+        cluster = await self._bus.cluster_id()
+        found = await self._checkpoints.newest(lambda kept: fits(kept.epoch, kept.offset))
+        if found is None:
+            raise HistoryLost(f"no checkpoint before that state is kept; {await self._horizon()}")
+        if found.shard.cluster_id != cluster:
+            raise HistoryLost(
+                f"that state was learnt on log {found.shard.cluster_id}, which is gone; this is {cluster}. {await self._horizon()}"
+            )
+        return found.shard
+
+    async def _horizon(self) -> str:
+        kept = await self._checkpoints.index.newest_first()
+        return f"rebuildable from {kept[-1].epoch}.{kept[-1].offset} on" if kept else "nothing is rebuildable yet"
+
+    async def _stated_digest(self, wanted: StateId) -> str | None:
+        return await self._checkpoints.digest_at(wanted.epoch, wanted.offset)
