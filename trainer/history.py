@@ -47,7 +47,8 @@ async def follow(shard: Shard, line: list[Written], feed: Feed) -> AsyncIterator
             raise BrokenChain(f"a genesis at {written.offset} inside an epoch")
         if chain != entry.chain:
             raise BrokenChain(
-                f"replaying {shard.use_case.name}.{shard.number}.{shard.epoch}.{written.offset} gives chain {chain}, the journal says {entry.chain}"
+                f"replaying {shard.state_id._replace(offset=written.offset)} gives chain {chain}, "
+                f"the journal says {entry.chain}"
             )
         shard.committed(written.offset)
         if written.offset in digested:

@@ -100,7 +100,8 @@ class Opening:
         """Go on from a genesis whose checkpoint zero was never written: nothing was learnt yet."""
         if genesis is None or len(line_from(genesis.offset, [it for it in entries if it.offset > genesis.offset])) > 0:
             raise HistoryLost(
-                f"no checkpoint of {self._use_case.name} fits the journal of this log ({cluster.id}); begin a new epoch with MILLRACE_NEW_EPOCH=true"
+                f"no checkpoint of {self._use_case.name} fits the journal of this log ({cluster.id}); "
+                f"begin a new epoch with MILLRACE_NEW_EPOCH=true"
             )
         assert isinstance(genesis.entry, Genesis)
         parent = await self._parent(genesis.entry.parent)
@@ -201,5 +202,6 @@ class Opening:
             before = sum(where.topic == topic for where in shard.positions)
             if before and before != count:
                 raise IncompatibleState(
-                    f"{topic} has {count} partitions, {shard.state_id} was learnt with {before}: keys lie elsewhere now; begin a new epoch with MILLRACE_NEW_EPOCH=true"
+                    f"{topic} has {count} partitions, {shard.state_id} was learnt with {before}: keys lie elsewhere now; "
+                    f"begin a new epoch with MILLRACE_NEW_EPOCH=true"
                 )

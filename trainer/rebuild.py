@@ -126,7 +126,8 @@ class Rebuilding:
             raise HistoryLost(f"no checkpoint before that state is kept; {await self._horizon()}")
         if found.shard.cluster_id != cluster:
             raise HistoryLost(
-                f"that state was learnt on log {found.shard.cluster_id}, which is gone; this is {cluster}. {await self._horizon()}"
+                f"that state was learnt on log {found.shard.cluster_id}, which is gone; this is {cluster}. "
+                f"{await self._horizon()}"
             )
         return found.shard
 

@@ -110,7 +110,7 @@ def _header(signed: bytes) -> Header:
 _PACKAGES = frozenset({"river", "millrace"})
 _NAMES = {
     "builtins": frozenset(
-        ["bool", "bytearray", "bytes", "complex", "dict", "float", "frozenset", "int", "list", "object", "range", "set", "slice", "str", "tuple"]
+        "bool bytearray bytes complex dict float frozenset int list object range set slice str tuple".split()  # noqa: SIM905
     ),
     "collections": frozenset({"Counter", "OrderedDict", "defaultdict", "deque"}),
     "copyreg": frozenset({"_reconstructor"}),
