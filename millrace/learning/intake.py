@@ -59,7 +59,7 @@ class Intake:
         """Return a record's fact, or why it has none (with time 0: its place is that of the record before it)."""
         fact = self._fact(record)
         time = _time(fact)
-        if time and not EARLIEST < time < LATEST:
+        if not isinstance(fact, Unreadable) and not EARLIEST < time < LATEST:
             fact, time = (
                 Unreadable("invalid", f"its time is {rfc3339(time)}, which no clock that works gives"),
                 0,

@@ -136,13 +136,13 @@ class _AllowList(pickle.Unpickler):
         self._own_module = own_module
 
     def find_class(self, module: str, name: str) -> Any:
-        """Return a class that may be there; raise `Untrusted` for any other. Dotted names reach no further."""
-        known = module.partition(".")[0] in _PACKAGES or module == self._own_module or name in _NAMES.get(module, ())
-        if not known or "." in name:
+        """Return a class, or a function of one, that may be there; raise `Untrusted` for anything else."""
+        ours = module.partition(".")[0] in _PACKAGES
+        if not (ours or module == self._own_module or name in _NAMES.get(module, ())):
             raise Untrusted(f"a state may not hold {module}.{name}")
         found = super().find_class(module, name)
-        if module.partition(".")[0] in _PACKAGES and not _belongs(found):
-            raise Untrusted(f"{module}.{name} is not a class of {module.partition('.')[0]}")
+        if (ours or "." in name) and not _belongs(found):
+            raise Untrusted(f"{module}.{name} belongs to neither River nor Millrace: a state may not hold it")
         return found
 
 

@@ -142,7 +142,12 @@ class World:
         self.online = MemoryOnlineStore()
         self.registry = MemoryRegistry()
         self.settings = TrainerSettings(
-            use_case=parcels.name, home=tmp, embedded_log=True, idle_timeout=0.01, batch_records=60, checkpoint_interval=0.2
+            use_case=parcels.name,
+            home=tmp,
+            embedded_log=True,
+            idle_timeout=0.01,
+            batch_records=60,
+            checkpoint_interval=0.2,
         )
 
     def bus(self) -> MemoryBus:
