@@ -76,9 +76,7 @@ class CheckpointIndex:
         """Return the checkpoints that are kept, the newest first."""
         start = len(self._folder) + 1
         names = ((key, _NAME.fullmatch(key[start:])) for key in await self._store.keys(self._folder))
-        return sorted(
-            (Kept(int(it["epoch"]), int(it["offset"]), key) for key, it in names if it), reverse=True
-        )
+        return sorted((Kept(int(it["epoch"]), int(it["offset"]), key) for key, it in names if it), reverse=True)
 
     async def retain(self, newest: int, keep: Collection[str] = ()) -> list[str]:
         """Delete all checkpoints but the newest N, those in `keep` and the one the pointer names.

@@ -18,6 +18,8 @@ from millrace.runtime.settings import Connections
 
 TIMEOUT = 5.0
 """Seconds a call may take, besides the time its bytes need."""
+TURNS = 3
+"""How many time-outs a conditional write may take: SeaweedFS lets those who race wait for each other by the second."""
 SLOWEST = 1024 * 1024
 """Bytes a second below which a store counts as hanging."""
 PART = 8 * 1024 * 1024
@@ -89,7 +91,9 @@ class S3Objects:
         async with self._reached(f"list {prefix}"):
             try:
                 pages = [page async for page in obstore.list(self._store, prefix)]
-            except FileNotFoundError:
+            except BaseError as error:
+                if "<Code>NoSuchBucket</Code>" not in str(error):  # a list knows no FileNotFoundError
+                    raise
                 return []
         return sorted(entry["path"] for page in pages for entry in page)
 
@@ -115,7 +119,7 @@ class S3Objects:
 
         Raises `Unreachable` also when the answer was lost: read the pointer again to know.
         """
-        async with self._reached(f"move {key}"):
+        async with self._reached(f"move {key}", turns=TURNS):
             try:
                 return await self._swap(key, value, expected)
             except FileNotFoundError:
@@ -156,10 +160,10 @@ class S3Objects:
             )
 
     @asynccontextmanager
-    async def _reached(self, what: str, *, size: int = 0) -> AsyncIterator[None]:
+    async def _reached(self, what: str, *, size: int = 0, turns: int = 1) -> AsyncIterator[None]:
         """Turn whatever a client may raise, or never answering, into `Unreachable`."""
         try:
-            async with asyncio.timeout(self._timeout + size / SLOWEST):
+            async with asyncio.timeout(turns * self._timeout + size / SLOWEST):
                 yield
         except TimeoutError as error:
             raise self._unreachable(what, "no answer in time") from error
@@ -167,11 +171,9 @@ class S3Objects:
             raise self._unreachable(what, _first_line(error)) from error
 
     def _unreachable(self, what: str, why: str) -> Unreachable:
-        return Unreachable(
-            f"the object store at {self._endpoint} did not {what} in bucket {self._bucket!r}: {why}"
-        )
+        return Unreachable(f"the object store at {self._endpoint} did not {what} in bucket {self._bucket!r}: {why}")
 
 
 def _first_line(error: BaseException) -> str:
-    """Return the message without the debug dump obstore puts under it."""
-    return str(error).partition("\n")[0]
+    """Return the message without the answer's body and the debug dump that obstore puts behind it."""
+    return str(error).partition("\n")[0].partition(": <?xml")[0]

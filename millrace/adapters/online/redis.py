@@ -45,9 +45,7 @@ class RedisOnlineStore:
             url,
             socket_connect_timeout=min(CONNECT_TIMEOUT, timeout),
             socket_timeout=None,  # each call is bounded as a whole, by its size
-            retry=Retry(
-                ConstantBackoff(0.02), 1
-            ),  # once: a restarted server leaves dead connections in the pool
+            retry=Retry(ConstantBackoff(0.02), 1),  # once: a restarted server leaves dead connections in the pool
             protocol=2,
         )
         self._publish = self._client.register_script(_PUBLISH)

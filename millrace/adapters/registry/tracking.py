@@ -11,6 +11,8 @@ from datetime import UTC, datetime
 from importlib import import_module
 from typing import Any
 
+import msgspec
+
 from millrace.adapters.registry.port import ModelVersion, Registration
 
 CHAMPION = "champion"
@@ -66,7 +68,16 @@ class Tracking:
             answer = self._client.search_model_versions(f"name='{use_case}'", max_results=1000, page_token=page)
             found += [read_version(version) for version in answer]
             page = answer.token or ""
-        return sorted(found, key=lambda it: it.version, reverse=True)
+        aliases = self._aliases(use_case) if found else {}
+        named = [msgspec.structs.replace(it, aliases=aliases.get(it.version, ())) for it in found]
+        return sorted(named, key=lambda it: it.version, reverse=True)
+
+    def _aliases(self, use_case: str) -> dict[int, tuple[str, ...]]:
+        """Return the aliases of each version that has some: a search of versions leaves them out."""
+        by_version: dict[int, tuple[str, ...]] = {}
+        for alias, version in sorted(self._client.get_registered_model(use_case).aliases.items()):
+            by_version[int(version)] = (*by_version.get(int(version), ()), alias)
+        return by_version
 
     def by_alias(self, use_case: str, alias: str) -> ModelVersion:
         """Return the version an alias names."""

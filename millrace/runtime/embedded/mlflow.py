@@ -21,9 +21,7 @@ def part(connections: Connections, port: int) -> Part:
 
 def command(connections: Connections, port: int) -> tuple[list[str], dict[str, str]]:
     """Return how to start the registry on a port."""
-    if (
-        find_spec("flask") is None
-    ):  # `mlflow-skinny`, the client, has the server's files but not what they need
+    if find_spec("flask") is None:  # `mlflow-skinny`, the client, has the server's files but not what they need
         raise SettingsError(
             "the embedded registry is not installed: pip install 'millrace[embedded]', or give --mlflow URL"
         )

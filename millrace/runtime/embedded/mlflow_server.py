@@ -18,9 +18,7 @@ def serve(port: int) -> None:
 
     database = os.environ[BACKEND_STORE_URI_ENV_VAR]
     initialize_backend_stores(database, database, os.environ[ARTIFACT_ROOT_ENV_VAR])
-    uvicorn.run(
-        "mlflow.server.fastapi_app:app", host="127.0.0.1", port=port, access_log=False, log_level="warning"
-    )
+    uvicorn.run("mlflow.server.fastapi_app:app", host="127.0.0.1", port=port, access_log=False, log_level="warning")
 
 
 if __name__ == "__main__":

@@ -35,9 +35,7 @@ def free_ports(count: int) -> list[int]:
         if len(chosen) < count and is_free(port) and is_free(port + _TWIN):
             chosen.append(port)
     if len(chosen) < count:
-        raise SettingsError(
-            f"fewer than {count} free ports between {_FIRST} and {_LAST}; stop what holds them"
-        )
+        raise SettingsError(f"fewer than {count} free ports between {_FIRST} and {_LAST}; stop what holds them")
     return chosen
 
 
