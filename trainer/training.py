@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import NamedTuple
+from collections.abc import Coroutine
+from typing import Any, NamedTuple
 
 import msgspec
 import structlog
@@ -27,7 +28,7 @@ READ_TIMEOUT = 0.05
 RETRY_AFTER = 0.2
 """Seconds between two tries to commit the same transaction."""
 START_BATCH = 500
-NOTE_EVERY = 1.0
+NOTE_EVERY = 0.25
 """Seconds between two notes of the positions under the consumer group."""
 
 
@@ -70,10 +71,19 @@ class Training:
         self.progress = Progress()
         self.stopping = False
 
-    async def run(self) -> None:
-        """Learn until told to stop; then leave a checkpoint of the last committed state."""
+    def background(self) -> list[Coroutine[Any, Any, None]]:
+        """Return what must run beside the loop: what was committed goes out without holding it up."""
+        return [self._outlets.snapshots.run(), self._outlets.registrations.run()]
+
+    async def prepare(self) -> None:
+        """Make the first state of an epoch durable, before anything is learnt from it."""
         if self._needs_checkpoint:
             await self._checkpoint_zero()
+            self._needs_checkpoint = False
+
+    async def run(self) -> None:
+        """Learn until told to stop; then leave a checkpoint of the last committed state."""
+        await self.prepare()
         while not self.stopping:
             await self.turn()
         await self._outlets.checkpoints.now(self.shard)
@@ -90,7 +100,6 @@ class Training:
         await self._let_out()
 
     async def _checkpoint_zero(self) -> None:
-        """Make the first state of an epoch durable before anything is learnt from it."""
         while not self.stopping and (written := await self._outlets.checkpoints.now(self.shard)) is None:
             self.progress.trouble = f"waiting for the object store: {self._outlets.checkpoints.trouble}"
             await asyncio.sleep(RETRY_AFTER * 5)

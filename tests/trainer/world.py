@@ -198,9 +198,7 @@ class World:
 
 async def learn_all(training: Training, events: int) -> None:
     """Turn until so many events were met and nothing waits."""
-    if training._needs_checkpoint:
-        await training._checkpoint_zero()
-        training._needs_checkpoint = False
+    await training.prepare()
     for _ in range(20_000):
         await training.turn()
         if training.shard.learner.counters.get("events", 0) >= events and not training.feed.waiting():

@@ -1,0 +1,183 @@
+"""`bench learner`: the learner on the log, against a bare River loop of the same models, features and metrics.
+
+Both learn the same facts in the same order in one run, in turn; the ratio of their speeds is what is told. The bare loop has
+everything in memory: no log, no ledger, no journal, no checkpoint. Millrace's side is the trainer as it is: log, transactions,
+journal, checkpoints, snapshots, in this process; the producer runs in another.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import multiprocessing
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import msgspec
+
+from millrace.adapters.bus.port import Bus, Message, TopicPartition
+from millrace.domain.facts import Event
+from millrace.domain.times import micros
+from millrace.domain.usecase import AnyUseCase, Fact
+from millrace.learning.contest import Contest
+from millrace.learning.profiles import Memory
+from millrace.runtime.settings import Connections
+from trainer.settings import TrainerSettings
+from trainer.training import group_of
+from trainer.wiring import Services, log_of, open_training
+
+Progress = Callable[[str], None]
+
+CHUNK = 500
+AHEAD = 6_000
+"""Records of one partition the producer may be ahead of the learner: what the embedded log keeps is little."""
+
+
+class Bench(msgspec.Struct, frozen=True):
+    """What was measured: medians over the rounds, and each round's ratio."""
+
+    use_case: str
+    log: str
+    events: int
+    ratio: float
+    bare_events_per_second: float
+    millrace_events_per_second: float
+    ratios: list[float]
+    mean_batch: float
+    by_shards: dict[str, dict[str, float]]
+
+
+def bare(use_case: AnyUseCase, facts: Sequence[Fact]) -> tuple[float, float]:
+    """Learn facts in a plain loop; return seconds and the first candidate's score."""
+    memory, contest = Memory(use_case), Contest(use_case)
+    target: Any = use_case.task.target  # type: ignore[union-attr]
+    waiting: dict[str, tuple[Any, Any, Any]] = {}
+    started = time.perf_counter()
+    for fact in facts:
+        if isinstance(fact, Event):
+            seen = memory.seen(fact, micros(fact.occurred_at))
+            features = use_case.features(fact, seen)
+            foreseen, _ = contest.foresee(fact, seen, features)
+            memory.saw(fact, micros(fact.occurred_at))
+            waiting[getattr(fact, use_case.id_field)] = fact, features, foreseen
+        else:
+            event, features, foreseen = waiting.pop(getattr(fact, use_case.of_field))
+            contest.learn(features, foreseen, float(target(fact)))
+            memory.settled(event, fact, micros(fact.known_at))
+    return time.perf_counter() - started, next(iter(contest.scores.values())).overall().get("mae", 0.0)
+
+
+def messages_of(use_case: AnyUseCase, facts: Sequence[Fact]) -> list[Message]:
+    """Return facts as messages, labels keyed like their events."""
+    keys: dict[str, bytes] = {}
+    found = []
+    for fact in facts:
+        if isinstance(fact, Event):
+            key = keys[getattr(fact, use_case.id_field)] = str(getattr(fact, use_case.key_field)).encode()
+            found.append(Message(use_case.topic("events"), msgspec.json.encode(fact), key))
+        else:
+            key = keys.pop(getattr(fact, use_case.of_field))
+            found.append(Message(use_case.topic("labels"), msgspec.json.encode(fact), key))
+    return found
+
+
+def produce(connections: Connections, messages: Sequence[Message], group: str, topics: Sequence[str]) -> None:
+    """Write messages as fast as the learner takes them. Runs in a process of its own."""
+    asyncio.run(_produce(connections, messages, group, topics))
+
+
+async def _produce(connections: Connections, messages: Sequence[Message], group: str, topics: Sequence[str]) -> None:
+    bus = log_of(connections, "millrace-bench-producer")
+    partitions = await bus.ensure_topics(dict.fromkeys(topics, 1))
+    where = [TopicPartition(topic, number) for topic in topics for number in range(partitions[topic])]
+    writer = await bus.writer()
+    for start in range(0, len(messages), CHUNK):
+        await writer.send(messages[start : start + CHUNK])
+        while connections.embedded_log and await _ahead(bus, group, where) > AHEAD:
+            await asyncio.sleep(0.02)
+    await writer.close()
+    await bus.close()
+
+
+async def _ahead(bus: Bus, group: str, where: list[TopicPartition]) -> int:
+    noted, ends = await bus.noted_positions(group, where), await bus.end(where)
+    return max(ends[each] - noted.get(each, 0) for each in where)
+
+
+async def on_the_log(
+    settings: TrainerSettings, use_case: AnyUseCase, on: Services, messages: Sequence[Message]
+) -> tuple[float, float]:
+    """Learn messages through the log; return seconds of learning and the mean batch."""
+    topics = [use_case.topic("events"), use_case.topic("labels")]
+    training, _ = await open_training(settings, use_case, on)
+    tasks = [asyncio.create_task(it) for it in training.background()]
+    events = sum(message.topic == topics[0] for message in messages)
+    spawn = multiprocessing.get_context("spawn")
+    producer = spawn.Process(target=produce, args=(settings, messages, group_of(settings), topics), daemon=True)
+    await training.prepare()
+    producer.start()
+    while not training.progress.records:
+        await training.turn()
+    first, started = training.shard.learner.counters.get("events", 0), time.perf_counter()
+    while (learnt := training.shard.learner.counters.get("events", 0)) < events:
+        await training.turn()
+    seconds = time.perf_counter() - started
+    producer.join()
+    for task in tasks:
+        task.cancel()
+    await training.close()
+    return seconds * events / (learnt - first), training.progress.records / training.progress.batches
+
+
+async def bench_learner(
+    settings: TrainerSettings,
+    new_use_case: Callable[[int], AnyUseCase],
+    facts: Sequence[Fact],
+    on: Callable[[], Services],
+    *,
+    log: str,
+    rounds: int,
+    say: Progress,
+) -> Bench:
+    """Measure in turn, bare and on the log, some rounds; each round on topics of its own."""
+    events = sum(isinstance(fact, Event) for fact in facts)
+    labelled = _labelled(new_use_case(0), facts)
+    bares, mills, batches, scores = [], [], [], []
+    for number in range(rounds):
+        use_case = new_use_case(number)
+        seconds, score = bare(use_case, labelled)
+        say(f"round {number + 1}: bare River {events / seconds:,.0f} events/s")
+        theirs = settings.model_copy(update={"use_case": use_case.name})
+        through, batch = await on_the_log(theirs, use_case, on(), messages_of(use_case, labelled))
+        say(f"round {number + 1}: Millrace on {log} {events / through:,.0f} events/s, ratio {seconds / through:.3f}")
+        bares.append(seconds)
+        mills.append(through)
+        batches.append(batch)
+        scores.append(score)
+    ratios = [b / m for b, m in zip(bares, mills, strict=True)]
+    mill = events / statistics.median(mills)
+    return Bench(
+        use_case=new_use_case(0).name,
+        log=log,
+        events=events,
+        ratio=round(statistics.median(ratios), 3),
+        bare_events_per_second=round(events / statistics.median(bares), 1),
+        millrace_events_per_second=round(mill, 1),
+        ratios=[round(it, 3) for it in ratios],
+        mean_batch=round(statistics.mean(batches), 1),
+        by_shards={"1": {"events_per_second": round(mill, 1), "score": round(scores[-1], 4)}},
+    )
+
+
+def _labelled(use_case: AnyUseCase, facts: Sequence[Fact]) -> list[Fact]:
+    """Return facts without labels whose event is not among them."""
+    known: set[str] = set()
+    kept: list[Fact] = []
+    for fact in facts:
+        if isinstance(fact, Event):
+            known.add(getattr(fact, use_case.id_field))
+            kept.append(fact)
+        elif getattr(fact, use_case.of_field) in known:
+            kept.append(fact)
+    return kept
