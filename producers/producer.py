@@ -1,0 +1,162 @@
+"""The producer: one replay after another, for as long as the process lives.
+
+Whatever happens to the log (gone, back, back as another cluster), the replay is taken up anew from what the log itself
+says it has; nothing is remembered on this side.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+import structlog
+
+from millrace.adapters.bus.port import Bus, TopicPartition
+from millrace.adapters.checkpoints.index import CheckpointIndex
+from millrace.domain.errors import CommitFailed, NotReady, SettingsError, Unreachable
+from millrace.domain.times import Micros, rfc3339
+from producers.pace import Clock, Pace
+from producers.recording import Recording
+from producers.replay import Replay, places
+from producers.resume import Resumption
+from producers.room import Room
+from producers.settings import ProducerSettings
+
+log = structlog.get_logger()
+
+_PASSING = (Unreachable, NotReady, CommitFailed, SettingsError)
+"""What goes away by itself: a log or a store that is not there, or whose address is not known yet."""
+_CHECK = 1.0
+"""Seconds between two looks at the log's id."""
+_BACK_OFF = (0.2, 5.0)
+"""Seconds before trying again: at first, and at most."""
+
+
+class Report(Protocol):
+    """Who is told how the producer stands."""
+
+    def replaying(self, what: str) -> None:
+        """It replays, or has replayed all."""
+
+    def waiting(self, why: str) -> None:
+        """It cannot go on yet."""
+
+    def beat(self) -> None:
+        """It is not stuck."""
+
+    def sent(self, topic: str, facts: int, stream_time: Micros) -> None:
+        """Facts were kept by the log."""
+
+    def held_back(self, seconds: float) -> None:
+        """It waited for the trainer."""
+
+
+class _LogReplaced(Unreachable):
+    """The log is another cluster than when the replay was taken up."""
+
+
+class Producer:
+    """Replays one recording onto one use case's topics."""
+
+    def __init__(
+        self,
+        recording: Recording,
+        settings: ProducerSettings,
+        connect: Callable[[], Bus],
+        checkpoints: CheckpointIndex,
+        clock: Clock,
+        report: Report,
+    ) -> None:
+        self._recording = recording
+        self._settings = settings
+        self._connect = connect
+        self._checkpoints = checkpoints
+        self._clock = clock
+        self._report = report
+        self._back_off = _BACK_OFF[0]
+
+    async def run(self) -> None:
+        """Replay until cancelled; raises `HistoryLost` when the log forgot where the replay stopped."""
+        while True:
+            try:
+                await self._once()
+            except _PASSING as error:
+                self._report.waiting(str(error))
+                log.warning("replay interrupted", why=str(error), again_in_seconds=self._back_off)
+            self._report.beat()
+            await self._clock.sleep(self._back_off)
+            self._back_off = min(2 * self._back_off, _BACK_OFF[1])
+
+    async def _once(self) -> None:
+        """Connect and replay for as long as this log lasts."""
+        bus = self._connect()
+        try:
+            await self._replay_onto(bus)
+        finally:
+            await bus.close()
+
+    async def _replay_onto(self, bus: Bus) -> None:
+        cluster = await bus.cluster_id()
+        replay = await self._taken_up(bus)
+        log.info("replay begins", log=cluster, fact=replay.began_at, of=len(self._recording), at=_time(replay))
+        was_over, checked = False, self._clock.now()
+        while True:
+            pause = await self._turn(replay)
+            if replay.over and not was_over:
+                self._say_over(replay)
+            was_over = replay.over
+            await self._clock.sleep(pause)
+            if self._clock.now() - checked >= _CHECK:
+                checked = self._clock.now()
+                await self._refuse_another(bus, cluster)
+
+    async def _taken_up(self, bus: Bus) -> Replay:
+        partitions = await bus.ensure_topics(dict.fromkeys(self._recording.topics, self._settings.partitions))
+        where = list(places(partitions))
+        resumption = Resumption(bus, self._recording.source, self._checkpoints)
+        marks = await resumption.marks(where, self._clock, self._wait)
+        return Replay(
+            self._recording,
+            partitions,
+            marks,
+            await bus.writer(),
+            Pace(self._settings.speed, self._clock),
+            room=self._room(bus, where),
+            limit=self._settings.limit,
+        )
+
+    def _room(self, bus: Bus, where: list[TopicPartition]) -> Room | None:
+        """Return what the embedded log may hold; a log on disks keeps by time and takes everything."""
+        if not self._settings.embedded_log:
+            return None
+        return Room(bus, f"millrace.{self._settings.use_case}.{self._settings.shard}", where)
+
+    async def _turn(self, replay: Replay) -> float:
+        before, held = dict(replay.sent), replay.held_back
+        pause = await replay.turn()
+        for topic, facts in replay.sent.items():
+            if facts > before[topic] and replay.at is not None:
+                self._report.sent(topic, facts - before[topic], replay.at)
+                self._back_off = _BACK_OFF[0]
+        self._report.held_back(replay.held_back - held)
+        self._report.beat()
+        if not replay.over:
+            self._report.replaying(f"replaying, at {_time(replay)}")
+        return pause
+
+    def _say_over(self, replay: Replay) -> None:
+        self._report.replaying(f"the recording is over, at {_time(replay)}; all of it is in the log")
+        log.info("replay over", facts=sum(replay.sent.values()), at=_time(replay))
+
+    async def _refuse_another(self, bus: Bus, cluster: str) -> None:
+        now = await bus.cluster_id()
+        if now != cluster:
+            raise _LogReplaced(f"the log was {cluster} and is {now} now: the replay is taken up anew")
+
+    def _wait(self, why: str) -> None:
+        self._report.waiting(why)
+        self._report.beat()
+
+
+def _time(replay: Replay) -> str:
+    return "the beginning" if replay.at is None else rfc3339(replay.at)
