@@ -6,6 +6,7 @@ import json
 import os
 import sysconfig
 from pathlib import Path
+from typing import Any
 
 import httpx
 
@@ -20,6 +21,7 @@ _FLAGS = (
     "-ip.bind=127.0.0.1",
     "-master.telemetry=false",
     "-master.volumeSizeLimitMB=1024",
+    "-master.resumeState=false",  # the volumes report what there is; a resumed election made every fourth start take 5 s
     "-webdav=false",
     "-admin.ui=false",
     "-s3.port.iceberg=0",
@@ -33,7 +35,7 @@ def part(connections: Connections, port: int) -> Part:
     """Return the object store as a part. Its data lies under `home/s3` and outlives it."""
     argv, env = command(connections, port)
     address = f"http://127.0.0.1:{port}"
-    return Part(name="s3", argv=argv, env=env, address=address, ready=lambda: ready(port), order=0)
+    return Part(name="s3", argv=argv, env=env, address=address, ready=lambda: ready(connections, port), order=0)
 
 
 def command(connections: Connections, port: int) -> tuple[list[str], dict[str, str]]:
@@ -49,12 +51,27 @@ def command(connections: Connections, port: int) -> tuple[list[str], dict[str, s
     return [_binary(), "mini", f"-dir={data}", f"-s3.config={config}", *ports, *_FLAGS], {}
 
 
-def ready(port: int) -> bool:
-    """Tell whether the object store answers."""
+def ready(connections: Connections, port: int) -> bool:
+    """Tell whether the object store answers and has found all its data again.
+
+    For up to five seconds after a kill it says it is well and cannot read what it holds.
+    """
+    home = connections.home.absolute() / "s3"
+    master = kept_ports(home / "ports.json", _INNER_PORTS)["master.port"]
+    on_disk = sum(1 for _ in (home / "data").glob("*.dat"))
     try:
-        return httpx.get(f"http://127.0.0.1:{port}/healthz", timeout=1.0, trust_env=False).is_success
-    except httpx.HTTPError:
+        well = httpx.get(f"http://127.0.0.1:{port}/healthz", timeout=1.0, trust_env=False).is_success
+        status = httpx.get(f"http://127.0.0.1:{master}/dir/status", timeout=1.0, trust_env=False)
+        return well and _volumes(status.json()["Topology"]) >= on_disk
+    except (httpx.HTTPError, ValueError, LookupError, TypeError):
         return False
+
+
+def _volumes(topology: dict[str, Any]) -> int:
+    """Return how many volumes the servers in a topology have reported; -1 while no server has."""
+    centers = topology.get("DataCenters") or []
+    nodes = [node for center in centers for rack in center["Racks"] for node in rack["DataNodes"]]
+    return sum(node["Volumes"] for node in nodes) if nodes else -1
 
 
 def _credentials(connections: Connections, file: Path) -> Path:

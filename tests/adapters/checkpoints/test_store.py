@@ -152,7 +152,7 @@ async def test_what_was_put_outlives_a_kill(tmp_path: Path) -> None:
     port = free_port()
     connections = Connections.model_validate({"home": tmp_path, "s3_endpoint": f"http://127.0.0.1:{port}"})
     store = open_store(connections, "checkpoints")
-    for lap in range(3):
+    for lap in range(4):
         process = start(s3.part(connections, port), tmp_path / "s3.log")
         try:
             for before in range(lap):
