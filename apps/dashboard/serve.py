@@ -1,0 +1,65 @@
+"""Serves the pages and takes their calls, in one process on one port."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from pathlib import Path
+
+import structlog
+
+from apps.dashboard.build import build
+from apps.dashboard.settings import DashboardSettings, settings
+
+log = structlog.get_logger()
+
+
+def run() -> None:
+    """Build the pages when needed, then serve them until SIGTERM or SIGINT. `/ping` answers when they are served."""
+    its = settings()
+    web = build()
+    working = its.pages_folder()
+    _enter(working, web)
+    asyncio.run(_serve(its))
+
+
+def _enter(working: Path, web: Path) -> None:
+    """Tell Reflex what to serve and from where; it reads this when the application is imported."""
+    os.environ.update(
+        {
+            "REFLEX_ENV_MODE": "prod",
+            "REFLEX_WEB_WORKDIR": str(web),
+            "REFLEX_TELEMETRY_ENABLED": "false",
+            "REFLEX_CHECK_LATEST_VERSION": "false",
+            "REFLEX_DIR": str(working / ".reflex"),
+            "__REFLEX_SKIP_COMPILE": "true",
+            "__REFLEX_MOUNT_FRONTEND_COMPILED_APP": "true",
+        }
+    )
+    os.chdir(working)  # Reflex takes its settings from the working folder
+
+
+async def _serve(its: DashboardSettings) -> None:
+    from granian.constants import Interfaces
+    from granian.log import LogLevels
+    from granian.server.embed import Server
+
+    from apps.dashboard.app import app
+
+    server = Server(
+        app(),
+        address=its.dashboard_host,
+        port=its.dashboard_port,
+        interface=Interfaces.ASGI,
+        log_level=LogLevels.warning,
+    )
+    loop = asyncio.get_running_loop()
+    for sign in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(sign, server.stop)
+    log.info("pages.served", url=f"http://{its.dashboard_host}:{its.dashboard_port}", api=its.api)
+    await server.serve()
+
+
+if __name__ == "__main__":
+    run()

@@ -1,0 +1,145 @@
+"""Predictions, registered versions and answers, as rows ready to be shown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from apps.dashboard import words
+from apps.dashboard.replies import Answered, Published, Value, Version
+
+
+@dataclass(frozen=True)
+class Foreseen:
+    """One prediction, with its truth once known. `event_id` tells rows apart."""
+
+    event_id: str
+    time: str
+    key: str
+    predicted: str
+    truth: str
+    error: str
+    state: str
+
+
+@dataclass(frozen=True)
+class Registered:
+    """One registered version."""
+
+    version: str
+    state: str
+    champion: str
+    aliases: list[str]
+    metrics: str
+    created: str
+    until: str
+
+
+@dataclass(frozen=True)
+class Named:
+    """A name, its value and role."""
+
+    name: str
+    value: str
+    role: str = ""
+
+
+@dataclass(frozen=True)
+class Reply:
+    """An answer. Empty `state_id`: none yet."""
+
+    value: str = ""
+    unit: str = ""
+    champion: str = ""
+    state_id: str = ""
+    until: str = ""
+    profiles_at: str = ""
+    made_at: str = ""
+    serving: str = ""
+    degraded: str = ""
+    estimates: list[Named] = field(default_factory=list)
+    features: list[Named] = field(default_factory=list)
+
+
+def foreseen(predictions: Iterable[Published], use_case: str, unit: str, *, settled: bool, most: int) -> list[Foreseen]:
+    """Return the newest predictions; with `settled`, only those whose truth is known."""
+    wanted = [it for it in predictions if not settled or it.truth is not None]
+    return [_foreseen(it, use_case, unit) for it in wanted[:most]]
+
+
+def _foreseen(it: Published, use_case: str, unit: str) -> Foreseen:
+    error = None if it.truth is None or it.value is None else it.value - it.truth
+    return Foreseen(
+        event_id=it.event_id,
+        time=words.moment(it.occurred_at),
+        key=it.key,
+        predicted=" ".join(words.quantity(it.value, unit)).strip(),
+        truth=words.number(it.truth),
+        error=words.change(error),
+        state=words.state(it.state_id, use_case),
+    )
+
+
+def registered(versions: Iterable[Version], use_case: str) -> list[Registered]:
+    """Return the registered versions, newest first."""
+    rows = [_registered(it, use_case) for it in versions]
+    return sorted(rows, key=lambda it: int(it.version) if it.version.isdecimal() else 0, reverse=True)
+
+
+def _registered(it: Version, use_case: str) -> Registered:
+    return Registered(
+        version=str(it.version),
+        state=words.state(it.state_id, use_case),
+        champion=it.champion or words.NOTHING,
+        aliases=it.aliases,
+        metrics=" · ".join(f"{_metric(name)} {words.number(value)}" for name, value in sorted(it.metrics.items())[:3]),
+        created=words.minute(it.created_at),
+        until=words.minute(it.trained_until),
+    )
+
+
+def _metric(name: str) -> str:
+    """Write a registry's metric name, in which a dot or slash tells the window."""
+    window, _, last = name.replace("/", ".").rpartition(".")
+    return f"{words.metric(last)} {window}".strip()
+
+
+def reply(answered: Answered, use_case: str) -> Reply:
+    """Make an answer ready to be shown."""
+    value, unit = words.quantity(answered.value, answered.unit)
+    return Reply(
+        value=value,
+        unit=unit,
+        champion=answered.champion,
+        state_id=answered.state_id,
+        until=words.minute(answered.trained_until),
+        profiles_at=words.state(answered.profiles_at, use_case) if answered.profiles_at else "",
+        made_at=words.moment(answered.made_at),
+        serving=_serving(answered),
+        degraded=answered.degraded or "",
+        estimates=_estimates(answered),
+        features=[Named(words.title(name), _written(value)) for name, value in answered.features.items()],
+    )
+
+
+def _serving(answered: Answered) -> str:
+    if answered.serving_from == "registered":
+        return f"registered version {answered.model_version or ''}".strip()
+    return "live state" if answered.serving_from == "live" else ""
+
+
+def _estimates(answered: Answered) -> list[Named]:
+    candidates = _named(answered.by_candidate, answered.unit, "challenger")
+    named = [Named(it.name, it.value, "champion") if it.name == answered.champion else it for it in candidates]
+    named.sort(key=lambda it: it.role != "champion")
+    return named + _named(answered.baselines, answered.unit, "baseline")
+
+
+def _named(values: Mapping[str, float | None], unit: str, role: str) -> list[Named]:
+    return [Named(name, " ".join(words.quantity(value, unit)).strip(), role) for name, value in values.items()]
+
+
+def _written(value: Value) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return words.number(value) if isinstance(value, int | float) else str(value if value is not None else words.NOTHING)

@@ -1,0 +1,132 @@
+"""Numbers, times and names as a reader wants them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+HIGHER_IS_BETTER = frozenset({"accuracy", "average_precision", "f1", "precision", "r2", "recall", "roc_auc", "silhouette"})
+IN_THE_TARGETS_UNIT = frozenset({"mae", "rmse"})
+METRICS = {"log_loss": "Log loss", "mae": "MAE", "r2": "R²", "rmse": "RMSE", "roc_auc": "ROC AUC"}
+NOTHING = "–"
+
+
+def number(value: float | None) -> str:
+    """Write a number with as many places as it deserves: about four digits.
+
+    >>> number(1234.5), number(12.345), number(0.01234), number(-3.0), number(None)
+    ('1,234', '12.35', '0.0123', '−3.00', '–')
+    """
+    if value is None or value != value:
+        return NOTHING
+    size = abs(value)
+    places = 0 if size >= 1000 else 1 if size >= 100 else 2 if size >= 1 or size == 0 else 4
+    return f"{value:,.{places}f}".replace("-", "−")
+
+
+def change(value: float | None) -> str:
+    """Write a difference with its sign.
+
+    >>> change(0.5), change(-2.25)
+    ('+0.5000', '−2.25')
+    """
+    return ("+" if value is not None and value > 0 else "") + number(value)
+
+
+def quantity(value: float | None, unit: str) -> tuple[str, str]:
+    """Write an answer and its unit; a probability reads as per cent.
+
+    >>> quantity(0.8312, "probability"), quantity(12.0, "min")
+    (('83.1', '%'), ('12.00', 'min'))
+    """
+    if unit == "probability" and value is not None:
+        return f"{value * 100:.1f}", "%"
+    return number(value), "" if unit == "probability" else unit
+
+
+def metric(name: str) -> str:
+    """Write a metric's name."""
+    return METRICS.get(name, name.replace("_", " ").capitalize())
+
+
+def metric_unit(name: str, unit: str) -> str:
+    """Return the unit a metric is in: the target's own for errors, none for shares and losses."""
+    return unit if name in IN_THE_TARGETS_UNIT else ""
+
+
+def better(metric_name: str, one: float, other: float) -> float:
+    """Return by which share of the other `one` is better than it; below 0, it is worse.
+
+    >>> better("mae", 9.0, 10.0), better("accuracy", 0.9, 0.8) > 0
+    (0.1, True)
+    """
+    if not other:
+        return 0.0
+    gain = one - other if metric_name in HIGHER_IS_BETTER else other - one
+    return gain / abs(other)
+
+
+def title(name: str) -> str:
+    """Make a field's or feature's name readable.
+
+    >>> title("departure_delay")
+    'Departure delay'
+    """
+    return name.replace("_", " ").strip().capitalize()
+
+
+def parse(text: str | None) -> datetime | None:
+    """Read RFC 3339, or return nothing."""
+    if not text:
+        return None
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+
+
+def moment(text: str | None) -> str:
+    """Write an RFC 3339 time to the second.
+
+    >>> moment("2013-01-02T03:04:05.678Z")
+    '2013-01-02 03:04:05'
+    """
+    at = parse(text)
+    return at.strftime("%Y-%m-%d %H:%M:%S") if at else NOTHING
+
+
+def minute(text: str | None) -> str:
+    """Write an RFC 3339 time to the minute."""
+    at = parse(text)
+    return at.strftime("%Y-%m-%d %H:%M") if at else NOTHING
+
+
+def milliseconds(text: str) -> int:
+    """Return an RFC 3339 time as milliseconds since 1970, as charts want it; 0 if it is none."""
+    at = parse(text)
+    return int(at.timestamp() * 1000) if at else 0
+
+
+def ago(seconds: float) -> str:
+    """Say how long ago something was, coarsely enough not to flicker.
+
+    >>> ago(1.2), ago(42), ago(61), ago(7300), ago(200_000)
+    ('just now', '40 s ago', '1 min ago', '2 h ago', '2 d ago')
+    """
+    if seconds < 5:
+        return "just now"
+    if seconds < 60:
+        return f"{int(seconds) // 5 * 5} s ago"
+    for size, word in ((86_400, "d"), (3_600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"{int(seconds // size)} {word} ago"
+    return NOTHING
+
+
+def state(state_id: str | None, use_case: str) -> str:
+    """Shorten a state id on a page that names its use case anyway.
+
+    >>> state("parcel-delay.0.1.4711~3", "parcel-delay")
+    '0.1.4711~3'
+    """
+    return (state_id or NOTHING).removeprefix(f"{use_case}.")

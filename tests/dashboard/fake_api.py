@@ -1,0 +1,302 @@
+"""An API that behaves as docs/wire.md says, over made-up parcels that keep coming. For developing and testing pages.
+
+A real HTTP server: `python -m tests.dashboard.fake_api PORT`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import math
+import random
+import sys
+from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+
+SCHEMA: dict[str, Any] = {
+    "$ref": "#/$defs/Parcel",
+    "$defs": {
+        "Parcel": {
+            "title": "Parcel",
+            "type": "object",
+            "required": ["occurred_at", "parcel_id", "depot", "distance", "weather", "stops", "promised", "signed"],
+            "properties": {
+                "occurred_at": {"type": "string", "format": "date-time"},
+                "parcel_id": {"type": "string"},
+                "depot": {"type": "string"},
+                "distance": {"type": "number", "minimum": 0, "maximum": 900, "unit": "km"},
+                "weather": {"enum": ["dry", "rain", "snow"]},
+                "stops": {"type": "integer", "minimum": 0},
+                "promised": {"type": "string"},
+                "signed": {"type": "boolean"},
+                "temperature": {
+                    "anyOf": [{"type": "number", "minimum": -90, "maximum": 70}, {"type": "null"}],
+                    "default": None,
+                    "unit": "°C",
+                },
+                "tour": {"anyOf": [{"type": "string"}, {"type": "null"}], "default": None},
+            },
+        }
+    },
+}
+ROLES = {"linear": "champion", "tree": "challenger", "knn": "challenger", "usual at the depot": "baseline", "no delay": "baseline"}
+START = {"linear": 19.0, "tree": 24.0, "knn": 22.0, "usual at the depot": 14.6, "no delay": 17.8}
+FLOOR = {"linear": 9.4, "tree": 10.3, "knn": 11.9, "usual at the depot": 12.6, "no delay": 16.9}
+QUESTION = "How many minutes late will this parcel be?"
+BEGAN = datetime(2024, 3, 1, tzinfo=UTC)
+
+
+def stamp(at: datetime) -> str:
+    """Write a time as the wire has it."""
+    return at.isoformat().replace("+00:00", "Z")
+
+
+class Stream:
+    """Parcels that keep coming: events, scores and predictions as a function of how long it has run."""
+
+    def __init__(self, seed: int = 5) -> None:
+        self.random = random.Random(seed)
+        self.offset = 0
+        self.scorecards: list[dict[str, Any]] = []
+        self.predictions: list[dict[str, Any]] = []
+        self.noise = dict.fromkeys(ROLES, 0.0)
+        for _ in range(160):
+            self.step()
+
+    @property
+    def now(self) -> datetime:
+        return BEGAN + timedelta(minutes=37 * self.offset)
+
+    @property
+    def state_id(self) -> str:
+        return f"parcel-delay.0.1.{4000 + 3 * self.offset}"
+
+    def step(self) -> None:
+        """Go on by one batch: some predictions, one scorecard, the truth of older ones."""
+        self.offset += 1
+        for n in range(self.random.randint(2, 6)):
+            self.predictions.insert(0, self._prediction(n))
+        for old in self.predictions[25:60]:
+            old.setdefault("truth", round(old["value"] + self.random.gauss(0, 9), 1))
+        del self.predictions[400:]
+        self.scorecards.append(self._scorecard())
+
+    def _prediction(self, n: int) -> dict[str, Any]:
+        value = self.random.gauss(11, 14)
+        return {
+            "event_id": f"P-{self.offset:05d}-{n}",
+            "key": self.random.choice(["Bergamo", "Bilbao", "Gdansk", "Lyon", "Turku"]),
+            "occurred_at": stamp(self.now + timedelta(minutes=3 * n)),
+            "state_id": f"{self.state_id}~{n}",
+            "champion": "linear",
+            "value": value,
+            "by_candidate": {"linear": value, "tree": value + self.random.gauss(0, 2)},
+            "made_at": stamp(datetime.now(UTC)),
+        }
+
+    def _scorecard(self) -> dict[str, Any]:
+        k = self.offset
+        scores = {}
+        champion = self._at("linear", k)
+        for name, role in ROLES.items():
+            self.noise[name] = 0.9 * self.noise[name] + self.random.gauss(0, 0.12)
+            recent = self._at(name, k) + self.noise[name] + 0.6 * math.sin(k / 17)
+            overall = self._at(name, k / 2)
+            scores[name] = {
+                "role": role,
+                "labels": 31 * k,
+                "overall": {"mae": overall, "rmse": overall * 1.62, "r2": 1 - (overall / 18) ** 2},
+                "recent": {"mae": recent},
+            }
+            if role != "champion":
+                scores[name]["versus_champion"] = self._at(name, k) - champion
+        return {
+            "state_id": self.state_id,
+            "as_of": stamp(self.now),
+            "events": 33 * k,
+            "labels": 31 * k,
+            "metric": "mae",
+            "scores": scores,
+        }
+
+    def _at(self, name: str, k: float) -> float:
+        return FLOOR[name] + (START[name] - FLOOR[name]) * math.exp(-k / 22)
+
+
+class FakeApi:
+    """Answers as the API does. `degraded` and `empty` make it say so."""
+
+    def __init__(self, *, degraded: str | None = None, empty: bool = False) -> None:
+        self.stream = Stream()
+        self.degraded = degraded
+        self.empty = empty
+        self.random = random.Random()
+
+    def detail(self) -> dict[str, Any]:
+        stream = self.stream
+        found: dict[str, Any] = {
+            "name": "parcel-delay",
+            "question": QUESTION,
+            "task": "regression",
+            "unit": "min",
+            "event_schema": SCHEMA,
+            "id_field": "parcel_id",
+            "key_field": "depot",
+            "candidates": [
+                {"name": "linear", "role": "champion", "about": "on the residual of the depot's usual"},
+                {"name": "tree", "role": "challenger", "about": "Hoeffding tree"},
+                {"name": "knn", "role": "challenger", "about": "nearest neighbours"},
+            ],
+            "baselines": ["usual at the depot", "no delay"],
+            "champion": "linear",
+            "state_id": stream.state_id,
+            "trained_until": stamp(stream.now),
+            "serving_from": "live",
+            "source": {"about": "Made-up parcels", "licence": "CC0", "replay": True},
+            "ready": True,
+        }
+        if self.degraded:
+            found |= {"degraded": self.degraded, "serving_from": "registered"}
+        return found
+
+    def example(self) -> dict[str, Any]:
+        pick = self.random
+        at = self.stream.now
+        return {
+            "occurred_at": stamp(at),
+            "parcel_id": f"P-{pick.randint(10_000, 99_999)}",
+            "depot": pick.choice(["Bergamo", "Bilbao", "Gdansk", "Lyon", "Turku"]),
+            "distance": round(pick.uniform(3, 640), 1),
+            "weather": pick.choice(["dry", "rain", "snow"]),
+            "stops": pick.randint(0, 24),
+            "promised": stamp(at + timedelta(hours=pick.randint(4, 40))),
+            "signed": pick.random() < 0.5,
+            "temperature": round(pick.uniform(-5, 30), 1),
+        }
+
+    def answer(self, event: dict[str, Any]) -> dict[str, Any]:
+        value = 4 + event["distance"] / 40 + {"dry": 0, "rain": 3, "snow": 11}[event["weather"]]
+        stream = self.stream
+        return {
+            "event_id": event["parcel_id"],
+            "value": value,
+            "unit": "min",
+            "champion": "linear",
+            "by_candidate": {"linear": value, "tree": value * 1.09, "knn": value * 0.94},
+            "baselines": {"usual at the depot": 11.2, "no delay": 0.0},
+            "features": {"km": event["distance"], "usual": 11.2, "network": 10.75, "weather": event["weather"], "signed": event["signed"]},
+            "state_id": stream.state_id,
+            "trained_until": stamp(stream.now),
+            "profiles_at": stream.state_id,
+            "made_at": stamp(datetime.now(UTC)),
+            "occurred_at": event.get("occurred_at", stamp(stream.now)),
+            "serving_from": "live",
+        }
+
+    def versions(self) -> list[dict[str, Any]]:
+        newest = self.stream.offset // 40
+        return [
+            {
+                "version": n,
+                "state_id": f"parcel-delay.0.1.{4000 + 120 * n}",
+                "champion": "linear",
+                "trained_until": stamp(BEGAN + timedelta(minutes=37 * 40 * n)),
+                "created_at": stamp(datetime.now(UTC) - timedelta(minutes=5 * (newest - n))),
+                "aliases": ["champion"] if n == newest else [],
+                "metrics": {"recent.mae": 9.4 + 4 / n, "overall.mae": 9.9 + 6 / n},
+            }
+            for n in range(newest, 0, -1)
+        ]
+
+
+def problem(status: int, title: str, detail: str, **more: str) -> JSONResponse:
+    """Answer with a problem document."""
+    body = {"type": "about:blank", "title": title, "status": status, "detail": detail, **more}
+    return JSONResponse(body, status, media_type="application/problem+json")
+
+
+def wrong(event: dict[str, Any]) -> JSONResponse | None:
+    """Return what is wrong with an event, if anything is."""
+    for name in SCHEMA["$defs"]["Parcel"]["required"]:
+        if name not in event and name != "occurred_at":
+            return problem(422, "Unprocessable", f"{name} is missing", field=name)
+    if not 0 <= event["distance"] <= 900:
+        return problem(422, "Unprocessable", f"distance must be 0 to 900 km, not {event['distance']:g}", field="distance")
+    return None
+
+
+def make(fake: FakeApi, every: float = 1.0) -> Starlette:
+    """Make the server's application; the stream goes on while it runs."""
+
+    @contextlib.asynccontextmanager
+    async def running(_: Starlette) -> AsyncIterator[None]:
+        task = asyncio.create_task(flow(fake, every))
+        yield
+        task.cancel()
+
+    return Starlette(routes=list(routes(fake)), lifespan=running)
+
+
+async def flow(fake: FakeApi, every: float) -> None:
+    """Let the stream go on."""
+    while True:
+        await asyncio.sleep(every)
+        fake.stream.step()
+
+
+def routes(fake: FakeApi) -> Iterator[Route]:
+    """Yield the API's routes."""
+    stream = fake.stream
+
+    def known(request: Request) -> bool:
+        return request.path_params["uc"] == "parcel-delay"
+
+    async def use_cases(_: Request) -> JSONResponse:
+        one = {"name": "parcel-delay", "question": QUESTION, "task": "regression", "unit": "min", "ready": True}
+        return JSONResponse({"use_cases": [] if fake.empty else [one]})
+
+    async def use_case(request: Request) -> JSONResponse:
+        return JSONResponse(fake.detail()) if known(request) else problem(404, "Unknown", "there is no such use case")
+
+    async def scorecards(request: Request) -> JSONResponse:
+        limit, every = int(request.query_params.get("limit", 500)), stream.scorecards
+        picked = every if len(every) <= limit else [every[round(i * (len(every) - 1) / (limit - 1))] for i in range(limit)]
+        return JSONResponse({"use_case": "parcel-delay", "metric": "mae", "scorecards": picked})
+
+    async def predictions(request: Request) -> JSONResponse:
+        limit = int(request.query_params.get("limit", 50))
+        return JSONResponse({"use_case": "parcel-delay", "predictions": stream.predictions[:limit]})
+
+    async def models(_: Request) -> JSONResponse:
+        return JSONResponse({"use_case": "parcel-delay", "versions": fake.versions()})
+
+    async def example(_: Request) -> JSONResponse:
+        return JSONResponse(fake.example())
+
+    async def predict(request: Request) -> JSONResponse:
+        event = await request.json()
+        return wrong(event) or JSONResponse(fake.answer(event))
+
+    async def readyz(_: Request) -> JSONResponse:
+        return JSONResponse({"ready": True, "use_cases": {"parcel-delay": {"ready": True, "state_id": stream.state_id}}})
+
+    yield Route("/v1/use-cases", use_cases)
+    yield Route("/v1/use-cases/{uc}", use_case)
+    yield Route("/v1/use-cases/{uc}/scorecards", scorecards)
+    yield Route("/v1/use-cases/{uc}/predictions", predictions)
+    yield Route("/v1/use-cases/{uc}/models", models)
+    yield Route("/v1/use-cases/{uc}/example", example)
+    yield Route("/v1/use-cases/{uc}/predict", predict, methods=["POST"])
+    yield Route("/readyz", readyz)
+
+
+if __name__ == "__main__":
+    import uvicorn
+
+    uvicorn.run(make(FakeApi()), port=int(sys.argv[1]), log_level="warning")
