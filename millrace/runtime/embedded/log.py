@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
+import sys
 from pathlib import Path
 from types import FrameType
 
@@ -15,6 +17,8 @@ import structlog
 from confluent_kafka import Producer
 
 from millrace.domain.errors import NotReady
+from millrace.runtime.embedded.part import Part
+from millrace.runtime.settings import Connections
 
 PARTITIONS = 4
 """What every topic gets when it is first asked for; the mock cluster takes no other wish."""
@@ -31,7 +35,7 @@ def serve(address_file: Path) -> int:
 
     The address is in `address_file` as long as it serves; whoever connects reads it anew (`@FILE`).
     """
-    stopping = _Stop()
+    stopping = Stop()
     cluster = Producer({"test.mock.num.brokers": 1, "log_level": 3})
     address = _address(cluster)
     announce(address_file, address)
@@ -47,6 +51,28 @@ def serve(address_file: Path) -> int:
     retract(address_file, address)
     log.info("log stopped", address=address)
     return 0
+
+
+def part(connections: Connections) -> Part:
+    """Return the embedded log as a part; its bootstrap setting is `@` and the file named by its address."""
+    place = connections.home.absolute() / "log" / "address"
+    argv = [sys.executable, "-m", "millrace.runtime.embedded.log", str(place)]
+    return Part(name="log", argv=argv, env={}, address=f"@{place}", ready=lambda: ready(place), order=0)
+
+
+def ready(address_file: Path) -> bool:
+    """Tell whether a log announced its address in a file, and takes connections there."""
+    return address_file.exists() and listens(address_file.read_text())
+
+
+def listens(address: str) -> bool:
+    """Tell whether something takes connections at an address."""
+    host, _, port = address.partition(":")
+    try:
+        with socket.create_connection((host, int(port)), timeout=0.5):
+            return True
+    except OSError:
+        return False
 
 
 def announce(address_file: Path, address: str) -> None:
@@ -70,8 +96,8 @@ def _address(cluster: Producer) -> str:
     raise NotReady(f"the embedded log did not start within {_START_SECONDS:g} s")
 
 
-class _Stop:
-    """Remembers that a signal asked to stop."""
+class Stop:
+    """Remembers that SIGTERM or SIGINT asked to stop."""
 
     def __init__(self) -> None:
         self.asked = False
@@ -80,3 +106,7 @@ class _Stop:
 
     def _ask(self, _number: int, _frame: FrameType | None) -> None:
         self.asked = True
+
+
+if __name__ == "__main__":
+    sys.exit(serve(Path(sys.argv[1])))
