@@ -110,7 +110,7 @@ async def on_the_log(
 ) -> tuple[float, float]:
     """Learn messages through the log; return seconds of learning and the mean batch."""
     topics = [use_case.topic("events"), use_case.topic("labels")]
-    training, _ = await open_training(settings, use_case, on)
+    training, _, _ = await open_training(settings, use_case, on)
     tasks = [asyncio.create_task(it) for it in training.background()]
     events = sum(message.topic == topics[0] for message in messages)
     spawn = multiprocessing.get_context("spawn")

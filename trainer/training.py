@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any, NamedTuple
 
 import msgspec
@@ -38,6 +38,7 @@ class Progress(msgspec.Struct):
     batches: int = 0
     records: int = 0
     predictions: int = 0
+    learnt: int = 0
     dead_letters: dict[str, int] = msgspec.field(default_factory=dict)
     learning_seconds: float = 0.0
     commit_seconds: float = 0.0
@@ -68,6 +69,7 @@ class Training:
         self._needs_checkpoint = opened.needs_checkpoint
         self._most = START_BATCH
         self._noted = 0.0
+        self._beat: Callable[[], None] = lambda: None
         self.progress = Progress()
         self.stopping = False
 
@@ -81,11 +83,13 @@ class Training:
             await self._checkpoint_zero()
             self._needs_checkpoint = False
 
-    async def run(self) -> None:
-        """Learn until told to stop; then leave a checkpoint of the last committed state."""
+    async def run(self, beat: Callable[[], None] = lambda: None) -> None:
+        """Learn until told to stop; then leave a checkpoint of the last committed state. Beats once a round."""
+        self._beat = beat
         await self.prepare()
         while not self.stopping:
             await self.turn()
+            beat()
         await self._outlets.checkpoints.now(self.shard)
 
     async def turn(self) -> None:
@@ -102,19 +106,21 @@ class Training:
     async def _checkpoint_zero(self) -> None:
         while not self.stopping and (written := await self._outlets.checkpoints.now(self.shard)) is None:
             self.progress.trouble = f"waiting for the object store: {self._outlets.checkpoints.trouble}"
+            self._beat()
             await asyncio.sleep(RETRY_AFTER * 5)
         self.progress.trouble = None
         if not self.stopping and written is not None:
             await self._note_checkpoint(written)
 
     async def _learn(self, taken: Taken, passed: list[TopicPartition]) -> None:
-        started = time.perf_counter()
+        started, before = time.perf_counter(), self.shard.learner.counters.get("learnt", 0)
         step = self.shard.take(taken, passed)
         learnt = time.perf_counter()
         await self._commit(step.outputs, step.entry)
         progress, records = self.progress, sum(map(len, taken.values()))
         progress.batches += 1
         progress.records += records
+        progress.learnt += self.shard.learner.counters.get("learnt", 0) - before
         progress.learning_seconds = learnt - started
         progress.commit_seconds = time.perf_counter() - learnt
         self._count(step.outputs)
@@ -151,6 +157,7 @@ class Training:
                 if not error.retriable:
                     raise
                 self._note_retry(error)
+                self._beat()
                 await asyncio.sleep(RETRY_AFTER)
             else:
                 self.progress.retrying_since = self.progress.trouble = None
@@ -199,6 +206,11 @@ class Training:
         await self._commit([], self.shard.note(entry))
         self._outlets.registrations.offer(written, self.shard.learner.standings())
         log.info("checkpoint", key=written.key, bytes=self._outlets.checkpoints.bytes, digest=header.digest)
+
+    def inputs(self) -> dict[TopicPartition, int]:
+        """Return the positions in events and labels."""
+        commands = self.shard.use_case.topic("commands")
+        return {where: at for where, at in self.shard.positions.items() if where.topic != commands}
 
     async def close(self) -> None:
         """Let go of the log."""

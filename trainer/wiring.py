@@ -29,6 +29,11 @@ class Services(NamedTuple):
     online: OnlineStore
     registry: Registry
 
+    async def close(self) -> None:
+        """Let go of all of them."""
+        for each in self:
+            await each.close()
+
 
 def log_of(connections: Connections, client_id: str) -> KafkaBus:
     """Return a client of the log; an address file is read anew at every connection."""
@@ -50,8 +55,8 @@ def services(settings: TrainerSettings) -> Services:
     )
 
 
-async def open_training(settings: TrainerSettings, use_case: AnyUseCase, on: Services) -> tuple[Training, str]:
-    """Take up the shard; return its training and what happened, in words."""
+async def open_training(settings: TrainerSettings, use_case: AnyUseCase, on: Services) -> tuple[Training, Outlets, str]:
+    """Take up the shard; return its training, where its states go, and what happened, in words."""
     signer = Signer.load_or_create(settings.private_key())
     keys = PublicKeys.load([settings.private_key().with_suffix(".pub"), *settings.public_keys])
     checkpoints = Checkpoints(use_case, settings.shard, on.store, keys.verify)
@@ -71,4 +76,5 @@ async def open_training(settings: TrainerSettings, use_case: AnyUseCase, on: Ser
     start = opened.shard.positions.get(commands)
     if start is None:
         start = (await on.bus.beginning([commands]))[commands]
-    return Training(settings, on.bus, opened, outlets, await on.bus.reader({commands: start})), opened.said
+    training = Training(settings, on.bus, opened, outlets, await on.bus.reader({commands: start}))
+    return training, outlets, opened.said
