@@ -1,24 +1,24 @@
 """The producer: one replay after another, for as long as the process lives.
 
 Whatever happens to the log (gone, back, back as another cluster), the replay is taken up anew from what the log itself
-says it has; nothing is remembered on this side.
+says it has. Nothing is remembered on this side.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 import structlog
 
-from millrace.adapters.bus.port import Bus, TopicPartition
+from millrace.adapters.bus.port import Bus, TopicPartition, Writer
 from millrace.adapters.checkpoints.index import CheckpointIndex
 from millrace.domain.errors import CommitFailed, NotReady, SettingsError, Unreachable
 from millrace.domain.times import Micros, rfc3339
 from producers.pace import Clock, Pace
 from producers.recording import Recording
 from producers.replay import Replay, places
-from producers.resume import Resumption
+from producers.resume import Marks, Resumption
 from producers.room import Room
 from producers.settings import ProducerSettings
 
@@ -49,10 +49,6 @@ class Report(Protocol):
 
     def held_back(self, seconds: float) -> None:
         """It waited for the trainer."""
-
-
-class _LogReplaced(Unreachable):
-    """The log is another cluster than when the replay was taken up."""
 
 
 class Producer:
@@ -91,39 +87,39 @@ class Producer:
         """Connect and replay for as long as this log lasts."""
         bus = self._connect()
         try:
-            await self._replay_onto(bus)
+            cluster = await bus.cluster_id()
+            partitions = await bus.ensure_topics(dict.fromkeys(self._recording.topics, self._settings.partitions))
+            where = list(places(partitions))
+            resumption = Resumption(bus, self._recording.source, self._checkpoints)
+            marks = await resumption.marks(where, self._clock, self._wait)
+            writer = await bus.writer()
+            try:
+                # The writer keeps to the log it was opened on. Were that another than the one that was asked what it
+                # has, the first thing it got would be the middle of the recording.
+                await self._refuse_another(bus, cluster)
+                await self._follow(bus, cluster, self._replay(partitions, marks, writer, self._room(bus, where)))
+            finally:
+                await writer.close()
         finally:
             await bus.close()
 
-    async def _replay_onto(self, bus: Bus) -> None:
-        cluster = await bus.cluster_id()
-        replay = await self._taken_up(bus)
+    def _replay(self, partitions: Mapping[str, int], marks: Marks, writer: Writer, room: Room | None) -> Replay:
+        pace = Pace(self._settings.speed, self._clock)
+        return Replay(self._recording, partitions, marks, writer, pace, room=room, limit=self._settings.limit)
+
+    async def _follow(self, bus: Bus, cluster: str, replay: Replay) -> None:
+        """Send what is due, turn by turn; raises `Unreachable` when the log is another one."""
         log.info("replay begins", log=cluster, fact=replay.began_at, of=len(self._recording), at=_time(replay))
-        was_over, checked = False, self._clock.now()
+        said, checked = False, self._clock.now()
         while True:
             pause = await self._turn(replay)
-            if replay.over and not was_over:
+            if replay.over and not said:
                 self._say_over(replay)
-            was_over = replay.over
+                said = True
             await self._clock.sleep(pause)
             if self._clock.now() - checked >= _CHECK:
                 checked = self._clock.now()
                 await self._refuse_another(bus, cluster)
-
-    async def _taken_up(self, bus: Bus) -> Replay:
-        partitions = await bus.ensure_topics(dict.fromkeys(self._recording.topics, self._settings.partitions))
-        where = list(places(partitions))
-        resumption = Resumption(bus, self._recording.source, self._checkpoints)
-        marks = await resumption.marks(where, self._clock, self._wait)
-        return Replay(
-            self._recording,
-            partitions,
-            marks,
-            await bus.writer(),
-            Pace(self._settings.speed, self._clock),
-            room=self._room(bus, where),
-            limit=self._settings.limit,
-        )
 
     def _room(self, bus: Bus, where: list[TopicPartition]) -> Room | None:
         """Return what the embedded log may hold; a log on disks keeps by time and takes everything."""
@@ -151,7 +147,7 @@ class Producer:
     async def _refuse_another(self, bus: Bus, cluster: str) -> None:
         now = await bus.cluster_id()
         if now != cluster:
-            raise _LogReplaced(f"the log was {cluster} and is {now} now: the replay is taken up anew")
+            raise Unreachable(f"the log was {cluster} and is {now} now: the replay is taken up anew")
 
     def _wait(self, why: str) -> None:
         self._report.waiting(why)

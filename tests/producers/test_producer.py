@@ -7,7 +7,7 @@ import random
 import msgspec
 import pytest
 
-from millrace.adapters.bus.memory import MemoryBus
+from millrace.adapters.bus.memory import MemoryBus, MemoryWriter
 from millrace.adapters.bus.port import Message, TopicPartition
 from millrace.adapters.checkpoints.index import CheckpointIndex, Latest
 from millrace.domain.errors import HistoryLost, Unreachable, UseCaseError
@@ -270,3 +270,24 @@ def test_a_use_case_without_a_recording_cannot_be_replayed() -> None:
     bare.__dict__.update({**vars(parcels), "source": None})
     with pytest.raises(UseCaseError, match=r"send its events to parcels\.events yourself"):
         Recording.load(bare)
+
+
+async def test_a_log_replaced_while_it_is_taken_up_does_not_get_the_middle_of_the_recording() -> None:
+    """What was asked of one log is not used on another."""
+    world, source = World(speed=60), recording()
+
+    class Replaced(MemoryBus):
+        times = 0
+
+        async def writer(self) -> MemoryWriter:
+            self.times += 1
+            if self.times == 2:
+                self.cluster.restart()
+                await self.ensure_topics(dict.fromkeys(source.topics, 3))
+            return await super().writer()
+
+    bus = Replaced(world.cluster)
+    await world.run(source, seconds=10, bus=bus)
+    await world.run(source, seconds=400, bus=bus)
+    assert bus.times == 3
+    assert sorted(world.numbers()) == list(range(len(source)))
