@@ -79,7 +79,7 @@ async def _partitions(producer: Producer, topic: str) -> int:
     try:
         return len(await producer.partitions_for(topic))
     except errors.UnknownTopicOrPartitionError as failure:
-        raise NotReady(f"there is no topic {topic}: create it first") from failure
+        raise NotReady(f"topic {topic} is unknown: it was not created, or the log does not answer") from failure
 
 
 def _refuse_too_large(message: Message, where: TopicPartition) -> None:
@@ -174,7 +174,7 @@ class KafkaTransactionalWriter:
     async def _packed(self, outputs: Sequence[Message], entry: Message) -> tuple[Batches, Batches]:
         try:
             return await pack(self._producer, outputs), await pack(self._producer, [entry])
-        except errors.KafkaError as failure:
+        except (errors.KafkaError, NotReady) as failure:
             raise CommitFailed(f"nothing was sent: {failure!r}", retriable=True) from failure
 
     async def _deliver(self, batches: Batches, entry: Batches) -> int:

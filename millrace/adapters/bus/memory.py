@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from millrace.adapters.bus.memory_cluster import Fault, Log, MemoryCluster, Transaction
 from millrace.adapters.bus.port import Message, Record, TopicPartition
-from millrace.domain.errors import CommitFailed, Fenced, HistoryLost, NotReady, Unreachable
+from millrace.domain.errors import CommitFailed, Fenced, HistoryLost, Unreachable
 
 __all__ = ["Fault", "MemoryBus", "MemoryCluster", "MemoryReader", "MemoryTransactionalWriter", "MemoryWriter"]
 
@@ -27,9 +27,11 @@ class MemoryReader:
         self._paused: set[TopicPartition] = set()
 
     async def read(self, *, timeout: float, max_records: int | None = None) -> dict[TopicPartition, list[Record]]:
-        """Return what has come, by partition."""
+        """Return what has come, by partition; empty, and early, when positions only moved past markers."""
+        before = list(self._positions.values())
         found = self._take(max_records)
-        if not found and timeout > 0 and await self._cluster.arrival(timeout):
+        moved = before != list(self._positions.values())
+        if not moved and timeout > 0 and await self._cluster.arrival(timeout):
             found = self._take(max_records)
         return found
 
@@ -123,7 +125,7 @@ class MemoryTransactionalWriter:
             raise Fenced(f"another owner has taken over {self._id}")
         missing = {it.topic for it in (*outputs, entry)} - self._cluster.topics.keys()
         if missing:
-            raise NotReady(f"there is no topic {', '.join(sorted(missing))}: create it first")
+            raise CommitFailed(f"nothing was sent: topic {', '.join(sorted(missing))} is unknown", retriable=True)
         fault = self._cluster.faults.popleft() if self._cluster.faults else None
         for message in outputs:
             self._transaction.write(self._cluster, message)
