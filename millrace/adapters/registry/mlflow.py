@@ -101,9 +101,9 @@ class MlflowRegistry:
         """
         versions = await self.versions(use_case)
         doomed = [it for it in versions[newest:] if not it.aliases and "promoted" not in it.tags]
-        still_used = {it.source for it in versions if it not in doomed}
+        spared = {it.source for it in versions if it not in doomed}
         for version in doomed:
-            await self._delete(version, with_artifact=version.source not in still_used)
+            await self._delete(version, with_artifact=self._is_ours(version) and version.source not in spared)
         return [version.version for version in doomed]
 
     async def close(self) -> None:
@@ -118,9 +118,12 @@ class MlflowRegistry:
             for key in await self._artifacts.keys(self._folder(version)):
                 await self._artifacts.delete(key)
 
+    def _is_ours(self, version: ModelVersion) -> bool:
+        return version.source.startswith(self._artifacts.url(""))
+
     def _folder(self, version: ModelVersion) -> str:
         root = self._artifacts.url("")
-        if not version.source.startswith(root):
+        if not self._is_ours(version):
             raise NotReady(f"version {version.version} of {version.use_case} lies at {version.source}, not in {root}")
         return version.source.removeprefix(root).rstrip("/")
 
