@@ -1,0 +1,69 @@
+"""The producer as a process: `millrace run producer`."""
+
+from __future__ import annotations
+
+import asyncio
+
+from mode import Service
+
+from millrace.adapters.bus.kafka import KafkaBus
+from millrace.adapters.checkpoints.index import CheckpointIndex
+from millrace.adapters.checkpoints.s3 import open_store
+from millrace.runtime.health import Health
+from millrace.runtime.worker import run as run_service
+from millrace.usecases import find
+from producers.pace import SystemClock
+from producers.producer import Producer
+from producers.recording import Recording
+from producers.reporting import Reporting
+from producers.settings import ProducerSettings
+
+_PATIENCE = 10.0
+"""Seconds to wait for the log's answer. A send given up in vain costs nothing: the log is asked what it has."""
+
+
+def run() -> None:
+    """Replay the recorded source of the use case that the settings name, until SIGTERM."""
+    settings = ProducerSettings()  # type: ignore[call-arg]  # read from the environment
+    health = Health()
+    service = ProducerService(settings, health)
+    run_service(service, health, part="producer", host=settings.producer_host, port=settings.producer_port)
+
+
+class ProducerService(Service):
+    """Reads the recording, then replays it."""
+
+    def __init__(self, settings: ProducerSettings, health: Health) -> None:
+        super().__init__()
+        self._settings = settings
+        self._health = health
+
+    @Service.task
+    async def replay(self) -> None:
+        """Replay for as long as the process lives."""
+        settings = self._settings
+        use_case = find(settings.use_case)
+        # Reading a year takes seconds; in a thread, a signal is still heard.
+        recording = await asyncio.to_thread(Recording.load, use_case)
+        store = open_store(settings, settings.checkpoints_bucket)
+        try:
+            await Producer(
+                recording,
+                settings,
+                self._connect,
+                CheckpointIndex(store, use_case.name, settings.shard),
+                SystemClock(),
+                Reporting(use_case.name, self._health),
+            ).run()
+        finally:
+            await store.close()
+
+    def _connect(self) -> KafkaBus:
+        """Return a client of the log; its address is read anew at every connection."""
+        settings = self._settings
+        return KafkaBus(
+            settings.bootstrap,
+            embedded=settings.embedded_log,
+            client_id=f"millrace-producer-{settings.use_case}",
+            patience=_PATIENCE,
+        )
