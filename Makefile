@@ -1,0 +1,52 @@
+# What one does with this house. `make` alone lists it all; every target works on a fresh clone.
+
+PYTHON := .venv/bin/python
+INSTALLED := .venv/.installed
+UP ?=
+TESTS ?= tests
+COVERAGE ?= --cov --cov-report=term
+
+.DEFAULT_GOAL := help
+.PHONY: help setup up test lint format types floors kafka lock wheel clean
+
+help:  ## List the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(INSTALLED)  ## Make .venv from requirements.lock (any of Python 3.11 to 3.13)
+
+$(INSTALLED): requirements.lock pyproject.toml .ci/venv
+	@.ci/venv
+
+up: $(INSTALLED)  ## Run the whole platform here until Ctrl-C; UP="--kafka=local" passes options on
+	@.venv/bin/millrace up $(UP)
+
+test: lint types  ## Everything CI checks: lint, types, floors, tests with coverage; TESTS=tests/x for a part
+	@$(PYTHON) -m pytest -q $(COVERAGE) $(TESTS)
+
+lint: $(INSTALLED)  ## Check style and floors
+	@.venv/bin/ruff check .
+	@.venv/bin/ruff format --check .
+	@$(MAKE) --no-print-directory floors
+
+floors: $(INSTALLED)  ## Check that no floor imports an upper one, and no service another
+	@PYTHONPATH=. .venv/bin/lint-imports --no-logo 2>/dev/null || PYTHONPATH=. .venv/bin/lint-imports
+
+format: $(INSTALLED)  ## Bring the code into form
+	@.venv/bin/ruff format .
+	@.venv/bin/ruff check --fix .
+
+types: $(INSTALLED)  ## Check types (mypy --strict)
+	@.venv/bin/mypy
+
+kafka: $(INSTALLED)  ## Fetch Apache Kafka (mvn, Java 17 or newer) and run one broker on loopback, data kept
+	@$(PYTHON) -m millrace.runtime.embedded.kafka --foreground
+
+lock:  ## Renew requirements.lock from pyproject.toml; LOCK=--upgrade takes the newest of all
+	@.ci/lock $(LOCK)
+
+wheel: $(INSTALLED)  ## Build the wheel into dist/
+	@$(PYTHON) -m hatchling build -t wheel
+
+clean:  ## Remove what can be made again; the state under .millrace stays
+	@rm -rf .venv .uv dist build htmlcov .coverage .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
