@@ -14,7 +14,7 @@ def run() -> None:
     from trainer.service import Trainer
     from trainer.settings import TrainerSettings
 
-    settings = TrainerSettings()  # type: ignore[call-arg]
+    settings = TrainerSettings()
     health = Health()
     service = Trainer(settings, find(settings.use_case), health)
     worker.run(service, health, part="trainer", host=settings.trainer_host, port=settings.trainer_port)

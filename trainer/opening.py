@@ -80,10 +80,10 @@ class Opening:
         if found is None or found.shard.cluster_id != cluster.id:
             return await self._from_genesis(cluster, writer, entries, genesis)
         self._refuse_other_partitions(cluster, found.shard)
-        shard = found.shard
+        shard, start = found.shard, found.shard.state_id
         feed = await self._feed(cluster, shard)
         line = line_from(shard.offset, [it for it in entries if it.offset > shard.offset])
-        log.info("recovering", from_state=str(shard.state_id), entries=len(line))
+        log.info("recovering", from_state=str(start), entries=len(line))
         async for _ in follow(shard, line, feed):
             pass
         return Opened(
@@ -91,7 +91,7 @@ class Opening:
             feed,
             writer,
             False,
-            f"goes on from {found.shard.state_id}, {len(line)} entries after its last checkpoint",
+            f"goes on in epoch {shard.epoch} at {shard.state_id}: checkpoint {start}, then {len(line)} journal entries",
         )
 
     async def _from_genesis(

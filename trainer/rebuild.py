@@ -137,3 +137,26 @@ class Rebuilding:
 
     async def _stated_digest(self, wanted: StateId) -> str | None:
         return await self._checkpoints.digest_at(wanted.epoch, wanted.offset)
+
+
+async def rebuild_from_settings(text: str, progress: Progress | None = None) -> Rebuilt:
+    """Rebuild a state on the log and the stores the settings name; `text` is a state id, or a use case for its newest."""
+    from millrace.adapters.checkpoints.s3 import open_store
+    from millrace.runtime.settings import Connections
+    from millrace.runtime.signing import PublicKeys
+    from millrace.usecases import find, names
+    from trainer.wiring import log_of
+
+    newest = text in names()
+    wanted = None if newest else StateId.parse(text)
+    use_case = find(text if wanted is None else wanted.use_case)
+    shard = 0 if wanted is None else wanted.shard
+    connections = Connections()
+    keys = PublicKeys.load(connections.trusted_keys())
+    bus, store = log_of(connections, "millrace-rebuild"), open_store(connections, connections.checkpoints_bucket)
+    try:
+        rebuilding = Rebuilding(use_case, shard, bus, Checkpoints(use_case, shard, store, keys.verify), progress)
+        return await rebuilding.rebuild(wanted or await rebuilding.newest())
+    finally:
+        await bus.close()
+        await store.close()

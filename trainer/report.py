@@ -41,8 +41,10 @@ class Report:
             self._count(f"facts:{outcome}", METRICS.facts, count, outcome)
         for reason, count in progress.dead_letters.items():
             self._count(f"dead:{reason}", METRICS.dead_letters, count, reason)
-        METRICS.learning_seconds.labels(*labels).observe(progress.learning_seconds)
-        METRICS.commit_seconds.labels(*labels).observe(progress.commit_seconds)
+        while progress.timings:
+            learning, committing = progress.timings.popleft()
+            METRICS.learning_seconds.labels(*labels).observe(learning)
+            METRICS.commit_seconds.labels(*labels).observe(committing)
         METRICS.lag.labels(*labels).set(self.lag)
         METRICS.stream_time.labels(*labels).set(learner.time / 1e6)
         METRICS.trained_until.labels(*labels).set(learner.trained_until / 1e6)

@@ -34,6 +34,7 @@ class Trainer(Service):
         self._on: Services | None = None
         self._training: Training | None = None
         self._report: Report | None = None
+        self._last_reason = ""
         self._done = asyncio.Event()
         super().__init__(**kwargs)
         health.details = lambda: {"shards": [self._report.line()] if self._report else []}
@@ -108,7 +109,9 @@ class Trainer(Service):
             self._health.ready("log")
 
     async def _wait(self, what: str, error: BaseException, seconds: float) -> None:
-        log.warning(what, reason=str(error), kind=type(error).__name__)
+        if str(error) != self._last_reason:
+            self._last_reason = str(error)
+            log.warning(what, reason=str(error), kind=type(error).__name__)
         self._health.not_ready("learner", f"{what}: {error}")
         self._health.beat("learner")
         await self.sleep(seconds)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import deque
 from collections.abc import Callable, Coroutine
 from typing import Any, NamedTuple
 
@@ -33,15 +34,14 @@ NOTE_EVERY = 0.25
 
 
 class Progress(msgspec.Struct):
-    """What the loop has done, for metrics and health."""
+    """What the loop has done, for metrics and health. `timings`: seconds of learning and of committing, by batch."""
 
     batches: int = 0
     records: int = 0
     predictions: int = 0
     learnt: int = 0
     dead_letters: dict[str, int] = msgspec.field(default_factory=dict)
-    learning_seconds: float = 0.0
-    commit_seconds: float = 0.0
+    timings: deque[tuple[float, float]] = msgspec.field(default_factory=lambda: deque(maxlen=10_000))
     retrying_since: float | None = None
     trouble: str | None = None
 
@@ -121,8 +121,7 @@ class Training:
         progress.batches += 1
         progress.records += records
         progress.learnt += self.shard.learner.counters.get("learnt", 0) - before
-        progress.learning_seconds = learnt - started
-        progress.commit_seconds = time.perf_counter() - learnt
+        progress.timings.append((learnt - started, time.perf_counter() - learnt))
         self._count(step.outputs)
         for one in step.suspended:
             log.error(
