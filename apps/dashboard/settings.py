@@ -18,7 +18,9 @@ class DashboardSettings(Connections):
     dashboard_host: str = Field("127.0.0.1", description="Address the pages are served on.")
     dashboard_port: int = Field(3000, ge=1, le=65535, description="Port the pages are served on.")
     pages: Path | None = Field(None, description="Folder of the built pages; by default `pages` under the home.")
-    poll_seconds: float = Field(1.0, gt=0, description="Seconds between two looks at the API, for all viewers together.")
+    poll_seconds: float = Field(
+        1.0, gt=0, description="Seconds between two looks at the API, for all viewers together."
+    )
 
     def pages_folder(self) -> Path:
         """Return the folder the pages are built in and served from, absolute."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from apps.dashboard import words
 from millrace.domain.records import Score, Scorecard
 
+COLOURS = {"challenger": 4, "baseline": 3}
 ORDER = {"champion": 0, "challenger": 1, "baseline": 2, "suspended": 3}
 
 
@@ -24,13 +26,26 @@ class Row:
     versus: str
     tone: str
     others: str
-    labels: str
+    key: str
+    """Its colour's name in the style sheet, the same in chart and tables."""
 
 
 def rows(card: Scorecard, abouts: Mapping[str, str]) -> list[Row]:
     """Rank those who compete: the champion, challengers, baselines, the suspended; the better first within a role."""
     ranked = sorted(card.scores.items(), key=lambda it: (ORDER.get(it[1].role, 9), _rank(card.metric, it[1])))
-    return [_row(name, score, card.metric, abouts.get(name, "")) for name, score in ranked]
+    named = keys(card)
+    like = max((it.recent.get(card.metric, 0.0) for it in card.scores.values()), default=0.0)
+    return [_row(name, score, card.metric, abouts.get(name, ""), named[name], like) for name, score in ranked]
+
+
+def keys(card: Scorecard) -> dict[str, str]:
+    """Give each competitor a colour, by its role and its place among those of the role."""
+    counts: Counter[str] = Counter()
+    named = {}
+    for name, score in card.scores.items():
+        counts[score.role] += 1
+        named[name] = f"{score.role}-{(counts[score.role] - 1) % COLOURS.get(score.role, 1) + 1}"
+    return named
 
 
 def _rank(metric: str, score: Score) -> float:
@@ -40,18 +55,20 @@ def _rank(metric: str, score: Score) -> float:
     return -value if metric in words.HIGHER_IS_BETTER else value
 
 
-def _row(name: str, score: Score, metric: str, about: str) -> Row:
+def _row(name: str, score: Score, metric: str, about: str, key: str, like: float) -> Row:
     versus = score.versus_champion
     return Row(
         name=name,
         role=score.role,
         about=about,
-        recent=words.number(score.recent.get(metric)),
-        overall=words.number(score.overall.get(metric)),
-        versus="" if score.role == "champion" else words.change(versus),
+        recent=words.number(score.recent.get(metric), like=like),
+        overall=words.number(score.overall.get(metric), like=like),
+        versus="" if score.role == "champion" else words.change(versus, like=like),
         tone="" if not versus or score.role == "champion" else "good" if versus < 0 else "bad",
-        others=" · ".join(f"{words.metric(it)} {words.number(value)}" for it, value in score.overall.items() if it != metric),
-        labels=f"{score.labels:,}",
+        others=" · ".join(
+            f"{words.metric(it)} {words.number(value)}" for it, value in score.overall.items() if it != metric
+        ),
+        key=key,
     )
 
 
@@ -61,19 +78,19 @@ def point(card: Scorecard) -> dict[str, Any]:
         "at": words.milliseconds(card.as_of),
         "recent": _values(card, "recent"),
         "overall": _values(card, "overall"),
-        "roles": {name: score.role for name, score in card.scores.items()},
+        "keys": keys(card),
     }
 
 
 def history(cards: Iterable[Scorecard]) -> dict[str, Any]:
-    """Return the chart's lines so far: times, one list a competitor in both windows, and the newest roles."""
+    """Return the chart's lines so far: times, one list a competitor in both windows, and the newest colours."""
     points = [point(card) for card in cards]
-    names = list(dict.fromkeys(name for it in points for name in it["roles"]))
+    names = list(dict.fromkeys(name for it in points for name in it["keys"]))
     return {
         "at": [it["at"] for it in points],
         "recent": {name: [it["recent"].get(name) for it in points] for name in names},
         "overall": {name: [it["overall"].get(name) for it in points] for name in names},
-        "roles": {name: role for it in points for name, role in it["roles"].items()},
+        "keys": {name: key for it in points for name, key in it["keys"].items()},
     }
 
 

@@ -55,7 +55,7 @@ class UseCasePage(rx.State):
     shown: str = ""
     loaded: bool = False
     missing: bool = False
-    card: rx.Field[Card] = rx.field(Card(name="", question="", status="waiting"))
+    card: rx.Field[Card] = rx.field(default_factory=lambda: Card(name="", question="", status="waiting"))
     history: rx.Field[dict[str, Any]] = rx.field(default_factory=dict)
     point: rx.Field[dict[str, Any]] = rx.field(default_factory=dict)
     window: str = "recent"
@@ -119,7 +119,7 @@ class Ask(rx.State):
     about: str = ""
     fields: rx.Field[list[form.Field]] = rx.field(default_factory=list)
     version: int = 0
-    reply: rx.Field[tables.Reply] = rx.field(tables.Reply())
+    reply: rx.Field[tables.Reply] = rx.field(default_factory=tables.Reply)
     trouble: str = ""
     busy: str = ""
 
@@ -127,7 +127,11 @@ class Ask(rx.State):
         """Make the form, when the page came to another use case or its event changed."""
         made = form.fields(use_case.detail.event_schema, use_case.example)
         same = [it.name for it in made] == [it.name for it in self.fields]
-        if self.about == use_case.detail.name and same and (any(it.value for it in self.fields) or not use_case.example):
+        if (
+            self.about == use_case.detail.name
+            and same
+            and (any(it.value for it in self.fields) or not use_case.example)
+        ):
             return
         self.about, self.fields, self.version = use_case.detail.name, made, self.version + 1
         self.reply, self.trouble = tables.Reply(), ""
@@ -174,7 +178,7 @@ class Ask(rx.State):
         else:
             async with self:
                 self.busy = ""
-                self.reply = tables.reply(answered, name)
+                self.reply = tables.reply(answered, name, _keys(name))
 
     def _blame(self, field: str | None, message: str) -> None:
         """Show what is wrong at its field, or under the form when it has none there."""
@@ -182,6 +186,12 @@ class Ask(rx.State):
             self.fields = form.blamed(self.fields, str(field), message)
         else:
             self.trouble = message
+
+
+def _keys(name: str) -> dict[str, str]:
+    """Return the colours of those who compete."""
+    use_case = broadcaster().known.use_cases.get(name)
+    return standing.keys(use_case.scorecards[-1]) if use_case and use_case.scorecards else {}
 
 
 async def _example(name: str) -> tuple[dict[str, Any], str]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from apps.dashboard import words
 from apps.dashboard.replies import Answered, Published, Value, Version
+from apps.dashboard.standing import ORDER
 
 
 @dataclass(frozen=True)
@@ -14,6 +15,7 @@ class Foreseen:
     """One prediction, with its truth once known. `event_id` tells rows apart."""
 
     event_id: str
+    date: str
     time: str
     key: str
     predicted: str
@@ -37,11 +39,12 @@ class Registered:
 
 @dataclass(frozen=True)
 class Named:
-    """A name, its value and role."""
+    """A name, its value, and the role and colour of who bears it."""
 
     name: str
     value: str
     role: str = ""
+    key: str = ""
 
 
 @dataclass(frozen=True)
@@ -69,9 +72,11 @@ def foreseen(predictions: Iterable[Published], use_case: str, unit: str, *, sett
 
 def _foreseen(it: Published, use_case: str, unit: str) -> Foreseen:
     error = None if it.truth is None or it.value is None else it.value - it.truth
+    date, _, time = words.moment(it.occurred_at).partition(" ")
     return Foreseen(
         event_id=it.event_id,
-        time=words.moment(it.occurred_at),
+        date=date,
+        time=time,
         key=it.key,
         predicted=" ".join(words.quantity(it.value, unit)).strip(),
         truth=words.number(it.truth),
@@ -104,8 +109,8 @@ def _metric(name: str) -> str:
     return f"{words.metric(last)} {window}".strip()
 
 
-def reply(answered: Answered, use_case: str) -> Reply:
-    """Make an answer ready to be shown."""
+def reply(answered: Answered, use_case: str, keys: Mapping[str, str]) -> Reply:
+    """Make an answer ready to be shown; `keys` names the colours of those who compete."""
     value, unit = words.quantity(answered.value, answered.unit)
     return Reply(
         value=value,
@@ -117,7 +122,7 @@ def reply(answered: Answered, use_case: str) -> Reply:
         made_at=words.moment(answered.made_at),
         serving=_serving(answered),
         degraded=answered.degraded or "",
-        estimates=_estimates(answered),
+        estimates=_estimates(answered, keys),
         features=[Named(words.title(name), _written(value)) for name, value in answered.features.items()],
     )
 
@@ -128,15 +133,16 @@ def _serving(answered: Answered) -> str:
     return "live state" if answered.serving_from == "live" else ""
 
 
-def _estimates(answered: Answered) -> list[Named]:
-    candidates = _named(answered.by_candidate, answered.unit, "challenger")
-    named = [Named(it.name, it.value, "champion") if it.name == answered.champion else it for it in candidates]
-    named.sort(key=lambda it: it.role != "champion")
-    return named + _named(answered.baselines, answered.unit, "baseline")
+def _estimates(answered: Answered, keys: Mapping[str, str]) -> list[Named]:
+    roles = dict.fromkeys(answered.by_candidate, "challenger") | {answered.champion: "champion"}
+    roles |= dict.fromkeys(answered.baselines, "baseline")
+    values = answered.by_candidate | answered.baselines
+    rows = [_estimate(name, value, answered.unit, roles[name], keys) for name, value in values.items()]
+    return sorted(rows, key=lambda it: ORDER[it.role])
 
 
-def _named(values: Mapping[str, float | None], unit: str, role: str) -> list[Named]:
-    return [Named(name, " ".join(words.quantity(value, unit)).strip(), role) for name, value in values.items()]
+def _estimate(name: str, value: float | None, unit: str, role: str, keys: Mapping[str, str]) -> Named:
+    return Named(name, " ".join(words.quantity(value, unit)).strip(), role, keys.get(name, f"{role}-1"))
 
 
 def _written(value: Value) -> str:

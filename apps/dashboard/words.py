@@ -4,43 +4,46 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-HIGHER_IS_BETTER = frozenset({"accuracy", "average_precision", "f1", "precision", "r2", "recall", "roc_auc", "silhouette"})
+HIGHER_IS_BETTER = frozenset(
+    {"accuracy", "average_precision", "f1", "precision", "r2", "recall", "roc_auc", "silhouette"}
+)
 IN_THE_TARGETS_UNIT = frozenset({"mae", "rmse"})
 METRICS = {"log_loss": "Log loss", "mae": "MAE", "r2": "R²", "rmse": "RMSE", "roc_auc": "ROC AUC"}
 NOTHING = "–"
 
 
-def number(value: float | None) -> str:
-    """Write a number with as many places as it deserves: about four digits.
+def number(value: float | None, *, like: float | None = None) -> str:
+    """Write a number with as many places as it deserves, about four digits, or as many as another beside it has.
 
-    >>> number(1234.5), number(12.345), number(0.01234), number(-3.0), number(None)
-    ('1,234', '12.35', '0.0123', '−3.00', '–')
+    >>> number(1234.5), number(12.345), number(0.01234), number(-3.0), number(None), number(0.2, like=9.0)
+    ('1,234', '12.35', '0.0123', '−3.00', '–', '0.20')
     """
     if value is None or value != value:
         return NOTHING
-    size = abs(value)
+    size = abs(value if like is None else like)
     places = 0 if size >= 1000 else 1 if size >= 100 else 2 if size >= 1 or size == 0 else 4
     return f"{value:,.{places}f}".replace("-", "−")
 
 
-def change(value: float | None) -> str:
+def change(value: float | None, *, like: float | None = None) -> str:
     """Write a difference with its sign.
 
     >>> change(0.5), change(-2.25)
     ('+0.5000', '−2.25')
     """
-    return ("+" if value is not None and value > 0 else "") + number(value)
+    return ("+" if value is not None and value > 0 else "") + number(value, like=like)
 
 
 def quantity(value: float | None, unit: str) -> tuple[str, str]:
-    """Write an answer and its unit; a probability reads as per cent.
+    """Write an answer and its unit; a probability reads as per cent. Numbers of a unit share their places.
 
     >>> quantity(0.8312, "probability"), quantity(12.0, "min")
     (('83.1', '%'), ('12.00', 'min'))
     """
     if unit == "probability" and value is not None:
         return f"{value * 100:.1f}", "%"
-    return number(value), "" if unit == "probability" else unit
+    small = value is not None and abs(value) < 100
+    return number(value, like=1.0 if unit and small else None), "" if unit == "probability" else unit
 
 
 def metric(name: str) -> str:

@@ -45,7 +45,13 @@ SCHEMA: dict[str, Any] = {
         }
     },
 }
-ROLES = {"linear": "champion", "tree": "challenger", "knn": "challenger", "usual at the depot": "baseline", "no delay": "baseline"}
+ROLES = {
+    "linear": "champion",
+    "tree": "challenger",
+    "knn": "challenger",
+    "usual at the depot": "baseline",
+    "no delay": "baseline",
+}
 START = {"linear": 19.0, "tree": 24.0, "knn": 22.0, "usual at the depot": 14.6, "no delay": 17.8}
 FLOOR = {"linear": 9.4, "tree": 10.3, "knn": 11.9, "usual at the depot": 12.6, "no delay": 16.9}
 QUESTION = "How many minutes late will this parcel be?"
@@ -103,7 +109,6 @@ class Stream:
     def _scorecard(self) -> dict[str, Any]:
         k = self.offset
         scores = {}
-        champion = self._at("linear", k)
         for name, role in ROLES.items():
             self.noise[name] = 0.9 * self.noise[name] + self.random.gauss(0, 0.12)
             recent = self._at(name, k) + self.noise[name] + 0.6 * math.sin(k / 17)
@@ -115,7 +120,7 @@ class Stream:
                 "recent": {"mae": recent},
             }
             if role != "champion":
-                scores[name]["versus_champion"] = self._at(name, k) - champion
+                scores[name]["versus_champion"] = recent - scores["linear"]["recent"]["mae"]
         return {
             "state_id": self.state_id,
             "as_of": stamp(self.now),
@@ -190,7 +195,13 @@ class FakeApi:
             "champion": "linear",
             "by_candidate": {"linear": value, "tree": value * 1.09, "knn": value * 0.94},
             "baselines": {"usual at the depot": 11.2, "no delay": 0.0},
-            "features": {"km": event["distance"], "usual": 11.2, "network": 10.75, "weather": event["weather"], "signed": event["signed"]},
+            "features": {
+                "km": event["distance"],
+                "usual": 11.2,
+                "network": 10.75,
+                "weather": event["weather"],
+                "signed": event["signed"],
+            },
             "state_id": stream.state_id,
             "trained_until": stamp(stream.now),
             "profiles_at": stream.state_id,
@@ -227,7 +238,9 @@ def wrong(event: dict[str, Any]) -> JSONResponse | None:
         if name not in event and name != "occurred_at":
             return problem(422, "Unprocessable", f"{name} is missing", field=name)
     if not 0 <= event["distance"] <= 900:
-        return problem(422, "Unprocessable", f"distance must be 0 to 900 km, not {event['distance']:g}", field="distance")
+        return problem(
+            422, "Unprocessable", f"distance must be 0 to 900 km, not {event['distance']:g}", field="distance"
+        )
     return None
 
 
@@ -266,7 +279,9 @@ def routes(fake: FakeApi) -> Iterator[Route]:
 
     async def scorecards(request: Request) -> JSONResponse:
         limit, every = int(request.query_params.get("limit", 500)), stream.scorecards
-        picked = every if len(every) <= limit else [every[round(i * (len(every) - 1) / (limit - 1))] for i in range(limit)]
+        picked = (
+            every if len(every) <= limit else [every[round(i * (len(every) - 1) / (limit - 1))] for i in range(limit)]
+        )
         return JSONResponse({"use_case": "parcel-delay", "metric": "mae", "scorecards": picked})
 
     async def predictions(request: Request) -> JSONResponse:
@@ -284,7 +299,9 @@ def routes(fake: FakeApi) -> Iterator[Route]:
         return wrong(event) or JSONResponse(fake.answer(event))
 
     async def readyz(_: Request) -> JSONResponse:
-        return JSONResponse({"ready": True, "use_cases": {"parcel-delay": {"ready": True, "state_id": stream.state_id}}})
+        return JSONResponse(
+            {"ready": True, "use_cases": {"parcel-delay": {"ready": True, "state_id": stream.state_id}}}
+        )
 
     yield Route("/v1/use-cases", use_cases)
     yield Route("/v1/use-cases/{uc}", use_case)

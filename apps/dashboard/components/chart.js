@@ -8,20 +8,22 @@ echarts.use([LineChart, GridComponent, LegendComponent, TooltipComponent, Canvas
 
 const MOST = 900;
 const ORDER = { champion: 0, challenger: 1, baseline: 2, suspended: 3 };
+const TICKS = { year: "{yyyy}", month: "{MMM} {yyyy}", day: "{d} {MMM}", hour: "{HH}:{mm}", minute: "{HH}:{mm}", second: "{HH}:{mm}:{ss}" };
+const DASHES = [[6, 4], [2, 3], [9, 3, 2, 3]];
 
 // A series of moments that starts as the whole history and grows by one point a push.
 function begin(history) {
   const at = [...(history.at || [])];
   const copy = (lines) => Object.fromEntries(Object.entries(lines || {}).map(([name, line]) => [name, [...line]]));
-  return { at, recent: copy(history.recent), overall: copy(history.overall), roles: { ...(history.roles || {}) } };
+  return { at, recent: copy(history.recent), overall: copy(history.overall), keys: { ...(history.keys || {}) } };
 }
 
 function grow(series, point) {
   if (!point || !point.at || point.at <= (series.at.at(-1) ?? 0)) return false;
   series.at.push(point.at);
-  series.roles = { ...series.roles, ...point.roles };
+  series.keys = { ...series.keys, ...point.keys };
   for (const window of ["recent", "overall"]) {
-    for (const name of Object.keys(series.roles)) {
+    for (const name of Object.keys(series.keys)) {
       const line = (series[window][name] ??= new Array(series.at.length - 1).fill(null));
       line.push(point[window]?.[name] ?? null);
     }
@@ -47,32 +49,25 @@ function colours(element) {
     muted: read("--muted"),
     line: read("--line"),
     surface: read("--raised"),
-    champion: [read("--champion")],
-    challenger: ["--challenger-1", "--challenger-2", "--challenger-3", "--challenger-4"].map(read),
-    baseline: ["--baseline-1", "--baseline-2", "--baseline-3"].map(read),
-    suspended: [read("--baseline-3")],
+    of: (key) => read(`--${key}`) || read("--baseline-1"),
   };
 }
 
 function lines(series, window, palette) {
-  const names = Object.keys(series.roles).sort((a, b) => ORDER[series.roles[a]] - ORDER[series.roles[b]]);
-  const used = {};
+  const role = (name) => series.keys[name].replace(/-\d+$/, "");
+  const names = Object.keys(series.keys).sort((a, b) => ORDER[role(a)] - ORDER[role(b)]);
   return names.map((name) => {
-    const role = series.roles[name];
-    const nth = (used[role] = (used[role] ?? -1) + 1);
-    const shades = palette[role] ?? palette.baseline;
+    const leads = role(name) === "champion";
+    const nth = Number(series.keys[name].split("-").pop()) - 1;
     return {
       name,
       type: "line",
-      showSymbol: false,
+      symbol: "none",
       sampling: "lttb",
       connectNulls: true,
-      z: role === "champion" ? 5 : 3,
-      color: shades[nth % shades.length],
-      lineStyle: {
-        width: role === "champion" ? 2.5 : 1.5,
-        type: role === "baseline" ? [[6, 4], [2, 3], [9, 3, 2, 3]][nth % 3] : "solid",
-      },
+      z: leads ? 5 : 3,
+      color: palette.of(series.keys[name]),
+      lineStyle: { width: leads ? 2.5 : 1.5, type: role(name) === "baseline" ? DASHES[nth % 3] : "solid" },
       emphasis: { focus: "series" },
       data: series.at.map((at, i) => [at, series[window][name]?.[i] ?? null]),
     };
@@ -114,13 +109,13 @@ function option(series, element, window, name, unit) {
     useUTC: true,
     textStyle: font,
     grid: { left: 8, right: 12, top: 34, bottom: 40, containLabel: true },
-    legend: { type: "scroll", bottom: 0, left: 0, itemWidth: 22, itemHeight: 8, icon: "", textStyle: { ...font, color: palette.text },
+    legend: { type: "scroll", bottom: 0, left: 0, itemWidth: 22, itemHeight: 8, itemStyle: { opacity: 0 }, textStyle: { ...font, color: palette.text },
       pageTextStyle: font, pageIconColor: palette.muted, pageIconInactiveColor: palette.line },
     tooltip: { trigger: "axis", confine: true, backgroundColor: palette.surface, borderColor: palette.line,
       textStyle: { ...font, color: palette.text }, formatter: (items) => tooltip(items, unit),
       axisPointer: { lineStyle: { color: palette.muted } } },
     xAxis: { type: "time", axisLine: { lineStyle: { color: palette.line } }, axisTick: { show: false },
-      axisLabel: { ...font, hideOverlap: true }, splitLine: { show: false } },
+      axisLabel: { ...font, hideOverlap: true, formatter: TICKS }, splitLine: { show: false } },
     yAxis: { type: "value", ...extent(drawn), name: unit ? `${name} (${unit})` : name, nameTextStyle: { ...font, align: "left" },
       nameGap: 16, nameLocation: "end", axisLabel: { ...font, formatter: short },
       splitLine: { lineStyle: { color: palette.line, type: "solid" } } },

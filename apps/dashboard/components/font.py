@@ -7,7 +7,7 @@ import reflex as rx
 INTER = "@fontsource-variable/inter@5.2.8"
 
 
-class Font(rx.Fragment):
+class Font(rx.Fragment):  # type: ignore[misc]
     """Imports Inter (SIL Open Font License) for every page."""
 
     def add_imports(self) -> dict[str, str]:
