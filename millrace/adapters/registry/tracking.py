@@ -9,7 +9,7 @@ import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib import import_module
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -37,12 +37,19 @@ def connect(url: str, timeout: float) -> Client:
     return import_module("mlflow").MlflowClient(tracking_uri=url, registry_uri=url)
 
 
+class Run(NamedTuple):
+    """The run of a candidate or baseline, and the parameters it has been told."""
+
+    id: str
+    params: set[str]
+
+
 class Tracking:
     """Runs and versions on one MLflow server. Raises MLflow's own errors."""
 
     def __init__(self, client: Client) -> None:
         self._client = client
-        self._runs: dict[str, dict[str, str]] = {}
+        self._runs: dict[str, dict[str, Run]] = {}
 
     def register(self, what: Registration, source: str) -> ModelVersion:
         """Register an artifact that lies at `source`, log the metrics, move alias `champion`.
@@ -50,8 +57,10 @@ class Tracking:
         A state registered before keeps its version, so that a registration cut off can be made again.
         """
         runs = self._runs_of(what)
-        version = self._version_of(what) or self._create_version(what, source, runs.get(what.champion))
+        champion = runs.get(what.champion)
+        version = self._version_of(what) or self._create_version(what, source, champion.id if champion else None)
         for candidate, metrics in what.metrics.items():
+            self._log_params(runs[candidate], what.params.get(candidate, {}))
             self._log(runs[candidate], metrics, what.events)
         self._client.set_registered_model_alias(what.use_case, CHAMPION, version)
         return read_version(self._client.get_model_version(what.use_case, version))
@@ -116,7 +125,7 @@ class Tracking:
         )
         return str(made.version)
 
-    def _runs_of(self, what: Registration) -> Mapping[str, str]:
+    def _runs_of(self, what: Registration) -> Mapping[str, Run]:
         """Return the run of each candidate and baseline by name; make those that are missing."""
         if what.use_case not in self._runs:
             self._runs[what.use_case] = self._find_runs(what.use_case)
@@ -126,20 +135,26 @@ class Tracking:
                 runs[candidate] = self._create_run(what, candidate)
         return runs
 
-    def _find_runs(self, use_case: str) -> dict[str, str]:
+    def _find_runs(self, use_case: str) -> dict[str, Run]:
         experiment = self._client.get_experiment_by_name(use_case)
         if experiment is None:
             return {}
         found = self._client.search_runs([experiment.experiment_id], max_results=1000, order_by=["start_time DESC"])
-        return {run.data.tags["candidate"]: run.info.run_id for run in found if "candidate" in run.data.tags}
+        ours = [run for run in found if "candidate" in run.data.tags]
+        return {run.data.tags["candidate"]: Run(run.info.run_id, set(run.data.params)) for run in ours}
 
-    def _create_run(self, what: Registration, candidate: str) -> str:
+    def _create_run(self, what: Registration, candidate: str) -> Run:
         tags = {"candidate": candidate, "use_case": what.use_case}
         made = self._client.create_run(self._experiment(what), tags=tags, run_name=candidate)
-        params = [_entity("Param")(name, value) for name, value in what.params.get(candidate, {}).items()]
-        for start in range(0, len(params), _BATCH):
-            self._client.log_batch(made.info.run_id, params=params[start : start + _BATCH])
-        return str(made.info.run_id)
+        return Run(str(made.info.run_id), set())
+
+    def _log_params(self, run: Run, params: Mapping[str, str]) -> None:
+        """Tell a run what it has not been told; MLflow lets nobody change what it has."""
+        new = [name for name in params if name not in run.params]
+        for start in range(0, len(new), _BATCH):
+            batch = [_entity("Param")(name, params[name]) for name in new[start : start + _BATCH]]
+            self._client.log_batch(run.id, params=batch)
+        run.params.update(new)
 
     def _experiment(self, what: Registration) -> str:
         there = self._client.get_experiment_by_name(what.use_case)
@@ -150,10 +165,10 @@ class Tracking:
             self._client.restore_experiment(there.experiment_id)
         return str(there.experiment_id)
 
-    def _log(self, run: str, metrics: Mapping[str, float], events: int) -> None:
+    def _log(self, run: Run, metrics: Mapping[str, float], events: int) -> None:
         now = int(time.time() * 1000)
         entity = _entity("Metric")
-        self._client.log_batch(run, metrics=[entity(name, it, now, events) for name, it in _finite(metrics).items()])
+        self._client.log_batch(run.id, metrics=[entity(name, it, now, events) for name, it in _finite(metrics).items()])
 
 
 def read_version(found: Any) -> ModelVersion:
