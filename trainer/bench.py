@@ -12,7 +12,6 @@ import copy
 import multiprocessing
 import os
 import statistics
-import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -23,13 +22,13 @@ import msgspec
 
 from millrace.adapters.bus.port import Bus, Message, TopicPartition
 from millrace.adapters.registry.memory import MemoryRegistry
-from millrace.domain.errors import Unreachable, UseCaseError
+from millrace.domain.errors import UseCaseError
 from millrace.domain.facts import Event
 from millrace.domain.times import micros
 from millrace.domain.usecase import AnyUseCase, Fact
 from millrace.learning.contest import Contest
 from millrace.learning.profiles import Memory
-from millrace.runtime.embedded.part import Part
+from millrace.runtime.embedded.stack import Stack
 from millrace.runtime.settings import Connections
 from trainer.settings import TrainerSettings
 from trainer.training import group_of
@@ -38,7 +37,6 @@ from trainer.wiring import Services, log_of, open_training, services
 Progress = Callable[[str], None]
 
 CHUNK = 500
-START_SECONDS = 60.0
 AHEAD = 6_000
 """Records of one partition the producer may be ahead of the learner: what the embedded log keeps is little."""
 
@@ -213,58 +211,10 @@ async def learner_on(kafka: str, name: str, records: int, rounds: int, say: Prog
         return twin
 
     with tempfile.TemporaryDirectory(prefix="millrace-bench-") as home, Stack(kafka, Path(home)) as stack:
-        settings = stack.settings.model_copy(update={"use_case": run})
-        found = await bench_learner(settings, use_case, facts, stack.services, log=kafka, rounds=rounds, say=say)
+        settings = TrainerSettings(use_case=run, **stack.connections.model_dump())
+
+        def on() -> Services:
+            return services(settings)._replace(registry=MemoryRegistry())
+
+        found = await bench_learner(settings, use_case, facts, on, log=kafka, rounds=rounds, say=say)
     return msgspec.structs.replace(found, use_case=chosen.name)
-
-
-class Stack:
-    """The services one measure needs, in processes of their own, gone afterwards."""
-
-    def __init__(self, kafka: str, home: Path) -> None:
-        from millrace.runtime.embedded import kafka as kafka_part
-        from millrace.runtime.embedded import log, redis, s3
-        from millrace.runtime.embedded.ports import free_ports
-
-        s3_port, redis_port = free_ports(2)
-        connections = Connections(
-            home=home, s3_endpoint=f"http://127.0.0.1:{s3_port}", redis=f"redis://127.0.0.1:{redis_port}/0", kafka=kafka
-        )
-        parts = [s3.part(connections, s3_port), redis.part(connections, redis_port)]
-        if kafka == "embedded":
-            parts.append(log.part(connections))
-        elif kafka == "local":
-            parts.append(kafka_part.part(connections))
-        address = parts[-1].address if kafka in ("embedded", "local") else kafka
-        self.settings = TrainerSettings(
-            **{**connections.model_dump(), "kafka": address, "embedded_log": kafka == "embedded", "use_case": "bench"}
-        )
-        self._parts = parts
-        self._running: list[subprocess.Popen[bytes]] = []
-
-    def __enter__(self) -> Stack:
-        for part in self._parts:
-            self._running.append(_start(part))
-        deadline = time.monotonic() + START_SECONDS
-        while not all(part.ready() for part in self._parts):
-            if time.monotonic() > deadline:
-                late = [part.name for part in self._parts if not part.ready()]
-                self.__exit__()
-                raise Unreachable(f"{', '.join(late)} did not start within {START_SECONDS:.0f} s")
-            time.sleep(0.1)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for process in self._running:
-            process.terminate()
-        for process in self._running:
-            process.wait(10)
-
-    def services(self) -> Services:
-        """Connect to them."""
-        return services(self.settings)._replace(registry=MemoryRegistry())
-
-
-def _start(part: Part) -> subprocess.Popen[bytes]:
-    quiet = subprocess.DEVNULL
-    return subprocess.Popen(part.argv, env={**os.environ, **part.env}, stdout=quiet, stderr=quiet)  # noqa: S603 - our own parts

@@ -13,7 +13,7 @@ import sys
 import tempfile
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import msgspec
@@ -31,6 +31,8 @@ log = structlog.get_logger()
 CHILD_TIMEOUT = 120.0
 """Seconds after which a child that pickles is given up."""
 
+SPACING = 4_096
+"""Journal entries between two checkpoints that are kept as long as the log keeps what follows them."""
 FIRST = 10.0
 """Seconds after which the first checkpoint is due, however long the interval."""
 
@@ -118,8 +120,10 @@ class Checkpointing:
         *,
         interval: float,
         kept: int,
+        horizon: Callable[[], Awaitable[int]],
         now: Callable[[], float] = time.monotonic,
     ) -> None:
+        self._horizon = horizon
         self._store = store
         self._index = index
         self._sign = sign
@@ -177,7 +181,7 @@ class Checkpointing:
             await self._store.put(key, sealed)
             if not await self._index.advance(_latest(header, key)):
                 log.info("a newer checkpoint is there already", key=key)
-            await self._index.retain(self._kept, self.registered_keys)
+            await self._index.retain(self._kept, self.registered_keys | await self._spaced(header.epoch))
         except (Unreachable, MillraceError, OSError) as error:
             self.failures += 1
             self.trouble = str(error)
@@ -188,6 +192,12 @@ class Checkpointing:
         self.written_at = self._now()
         self.bytes = len(sealed)
         return Written(header, key, snapshot)
+
+    async def _spaced(self, epoch: int) -> set[str]:
+        """Return the checkpoints from which every state that the log can still replay is rebuilt: one every so often."""
+        first = await self._horizon()
+        ours = [it for it in await self._index.newest_first() if it.epoch == epoch and it.offset >= first]
+        return {it.key for it in {it.offset // SPACING: it for it in ours}.values()}
 
 
 def _latest(header: Header, key: str) -> Latest:

@@ -33,9 +33,13 @@ class Journal:
         """Return an entry as a message."""
         return Message(self.where.topic, _encode(entry), partition=self.where.partition)
 
+    async def first(self) -> int:
+        """Return the first offset that is kept."""
+        return (await self._bus.beginning([self.where]))[self.where]
+
     async def kept(self) -> tuple[int, int]:
         """Return the first offset that is kept and the one after the last."""
-        return (await self._bus.beginning([self.where]))[self.where], (await self._bus.end([self.where]))[self.where]
+        return await self.first(), (await self._bus.end([self.where]))[self.where]
 
     async def read(self, start: int) -> list[Written]:
         """Return every entry from an offset to the end as it is now."""

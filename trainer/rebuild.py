@@ -62,11 +62,16 @@ class Rebuilding:
         line = line_from(shard.offset, await self._journal.read(shard.offset + 1))
         return shard.state_id._replace(offset=line[-1].offset if line else shard.offset)
 
-    async def rebuild(self, wanted: StateId) -> Rebuilt:
+    async def audit(self) -> Rebuilt:
+        """Rebuild the newest state from the oldest checkpoint of its epoch: the whole chain that is kept is verified."""
+        newest = await self.newest()
+        kept = [it for it in await self._checkpoints.index.newest_first() if it.epoch == newest.epoch]
+        return await self.rebuild(newest, oldest=kept[-1].offset)
+
+    async def rebuild(self, wanted: StateId, *, oldest: int | None = None) -> Rebuilt:
         """Rebuild a state from a checkpoint strictly before it; raise `HistoryLost` when what it takes is gone."""
-        shard = await self._start(
-            lambda epoch, offset: epoch == wanted.epoch and offset < wanted.offset + (wanted.after is not None)
-        )
+        before = wanted.offset + (wanted.after is not None) if oldest is None else oldest + 1
+        shard = await self._start(lambda epoch, offset: epoch == wanted.epoch and offset < before)
         start = shard.state_id
         line = line_from(shard.offset, await self._journal.read(shard.offset + 1))
         ahead = [it for it in line if it.offset <= wanted.offset]

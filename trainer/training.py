@@ -69,6 +69,7 @@ class Training:
         self._needs_checkpoint = opened.needs_checkpoint
         self._most = START_BATCH
         self._noted = 0.0
+        self._checkpointed = 0
         self._beat: Callable[[], None] = lambda: None
         self.progress = Progress()
         self.stopping = False
@@ -191,7 +192,8 @@ class Training:
         if written is not None:
             await self._note_checkpoint(written)
         checkpoints.registered_keys = registrations.checkpoint_keys
-        if checkpoints.due(self.shard):
+        if checkpoints.due(self.shard) and (self.progress.batches > self._checkpointed or checkpoints.trouble):
+            self._checkpointed = self.progress.batches
             checkpoints.begin(self.shard, with_snapshot=registrations.due())
         if time.monotonic() - self._noted > NOTE_EVERY:
             self._noted = time.monotonic()

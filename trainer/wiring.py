@@ -14,6 +14,7 @@ from millrace.runtime.settings import Connections
 from millrace.runtime.signing import PublicKeys, Signer
 from trainer.checkpointing import Checkpointing
 from trainer.history import Checkpoints
+from trainer.journal import Journal
 from trainer.opening import Opening
 from trainer.registration import Registrations
 from trainer.settings import TrainerSettings
@@ -68,6 +69,7 @@ async def open_training(settings: TrainerSettings, use_case: AnyUseCase, on: Ser
             signer.sign,
             interval=settings.checkpoint_interval,
             kept=settings.checkpoints_kept,
+            horizon=Journal(on.bus, use_case, settings.shard).first,
         ),
         Snapshots(on.online, signer.sign, interval=settings.snapshot_interval, share=settings.snapshot_share),
         Registrations(on.registry, use_case, interval=settings.registration_interval, kept=settings.versions_kept),

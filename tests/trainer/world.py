@@ -37,6 +37,7 @@ from millrace.domain.usecase import Fact
 from millrace.runtime.signing import PublicKeys, Signer
 from trainer.checkpointing import Checkpointing
 from trainer.history import Checkpoints
+from trainer.journal import Journal
 from trainer.opening import Opening
 from trainer.registration import Registrations
 from trainer.settings import TrainerSettings
@@ -169,7 +170,14 @@ class World:
         bus, checkpoints = self.bus(), self.checkpoints()
         opened = await Opening(settings, parcels, bus, checkpoints).open()
         outlets = Outlets(
-            Checkpointing(self.store, checkpoints.index, SIGNER.sign, interval=settings.checkpoint_interval, kept=100),
+            Checkpointing(
+                self.store,
+                checkpoints.index,
+                SIGNER.sign,
+                interval=settings.checkpoint_interval,
+                kept=100,
+                horizon=Journal(bus, parcels, 0).first,
+            ),
             Snapshots(self.online, SIGNER.sign, interval=0.0001, share=1.0),
             Registrations(self.registry, parcels, interval=300, kept=5),
         )
