@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import msgspec
 
-from millrace.domain.errors import IncompatibleState
+from millrace.domain.errors import IncompatibleState, Refused
 from millrace.domain.facts import Event
 from millrace.domain.tasks import Classification
 from millrace.domain.times import micros
 from millrace.domain.usecase import AnyUseCase, Candidate, Features
-from millrace.learning.contest import Player
+from millrace.learning.contest import Player, finite
 from millrace.learning.profiles import Memory
 from millrace.learning.sealed import MODEL, SERVING, Header, Verify, load, unseal
 from millrace.usecases import hash_of
@@ -61,17 +64,24 @@ class ServingState:
         return cls(use_case, *unseal(sealed, verify))
 
     def answer(self, event: Event) -> Answer:
-        """Return what this state answers to an event, with the features it was given."""
-        seen = self._memory.seen(event, micros(event.occurred_at))
-        baselines = {name: float(rule(event, seen)) for name, rule in self.use_case.baselines.items()}
-        return self._from(self.use_case.features(event, seen), baselines)
+        """Return what this state answers to an event, with the features it was given.
+
+        Raises `Refused` when no features can be made of the event.
+        """
+        try:
+            seen = self._memory.seen(event, micros(event.occurred_at))
+            features = self.use_case.features(event, seen)
+        except Exception as error:  # an author's code may raise anything
+            raise Refused(f"{type(error).__name__} while making features: {error}", kind="features") from error
+        rules = self.use_case.baselines.items()
+        return self._from(features, _guesses((name, partial(rule, event, seen)) for name, rule in rules))
 
     def answer_features(self, features: Features) -> Answer:
         """Return what this state answers to features made elsewhere; no baseline can be asked."""
         return self._from(features, {})
 
     def _from(self, features: Features, baselines: dict[str, float]) -> Answer:
-        by_candidate = {name: player.predict(features) for name, player in self._players.items()}
+        by_candidate = _guesses((name, partial(player.predict, features)) for name, player in self._players.items())
         value = by_candidate.get(self._champion) if self._champion else None
         return Answer(value, self._champion, by_candidate, baselines, features)
 
@@ -90,3 +100,12 @@ class ServingState:
     def stream_time(self) -> datetime | None:
         """The stream's time at this state, or `None` before the first event."""
         return None if self.header.stream_time is None else datetime.fromisoformat(self.header.stream_time)
+
+
+def _guesses(asked: Iterable[tuple[str, Callable[[], float]]]) -> dict[str, float]:
+    """Return what each of those asked says; who raises, or says no number, is left out."""
+    found: dict[str, float] = {}
+    for name, guess in asked:
+        with suppress(Exception):  # whatever a model or a rule raises, the others answer
+            found[name] = finite(float(guess()))
+    return found

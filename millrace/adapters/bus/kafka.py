@@ -58,6 +58,10 @@ class KafkaBus:
             found |= await self._link.partitions(list(missing))
         return found
 
+    async def partitions(self, topics: Sequence[str]) -> dict[str, int]:
+        """Return how many partitions each topic has; 0 for one that is not there (the embedded log makes it)."""
+        return await self._link.partitions(topics)
+
     async def topic_ids(self, topics: Sequence[str]) -> dict[str, str]:
         """Return each topic's id where the broker has one, else an empty text."""
         return await self._link.topic_ids(topics)

@@ -161,6 +161,10 @@ class MemoryBus:
             self.cluster.create(topic, partitions)
         return {topic: len(self.cluster.topics[topic]) for topic in topics}
 
+    async def partitions(self, topics: Sequence[str]) -> dict[str, int]:
+        """Return how many partitions each topic has; 0 for one that is not there."""
+        return {topic: len(self.cluster.topics.get(topic, ())) for topic in topics}
+
     async def topic_ids(self, topics: Sequence[str]) -> dict[str, str]:
         """Return each topic's id."""
         return {topic: self.cluster.topic_ids.get(topic, "") for topic in topics}

@@ -66,6 +66,9 @@ class Bus(Protocol):
     async def ensure_topics(self, topics: Mapping[str, int]) -> dict[str, int]:
         """Create topics that are missing (name -> partitions wished for); return how many each has."""
 
+    async def partitions(self, topics: Sequence[str]) -> dict[str, int]:
+        """Return how many partitions each topic has, 0 for one that is not there. For readers: creates none."""
+
     async def topic_ids(self, topics: Sequence[str]) -> dict[str, str]:
         """Return each topic's id where the broker has one, else an empty text."""
 
