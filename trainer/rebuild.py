@@ -144,7 +144,7 @@ class Rebuilding:
         return await self._checkpoints.digest_at(wanted.epoch, wanted.offset)
 
 
-async def rebuild_from_settings(text: str, progress: Progress | None = None) -> Rebuilt:
+async def rebuild_from_settings(text: str, audit: bool = False, progress: Progress | None = None) -> Rebuilt:
     """Rebuild a state on the log and the stores the settings name; `text` is a state id, or a use case for its newest."""
     from millrace.adapters.checkpoints.s3 import open_store
     from millrace.runtime.settings import Connections
@@ -161,6 +161,8 @@ async def rebuild_from_settings(text: str, progress: Progress | None = None) -> 
     bus, store = log_of(connections, "millrace-rebuild"), open_store(connections, connections.checkpoints_bucket)
     try:
         rebuilding = Rebuilding(use_case, shard, bus, Checkpoints(use_case, shard, store, keys.verify), progress)
+        if audit:
+            return await rebuilding.audit()
         return await rebuilding.rebuild(wanted or await rebuilding.newest())
     finally:
         await bus.close()

@@ -18,6 +18,8 @@ Examples:
   millrace rebuild flight-delay.0.1.4711~12     the state 12 records later, as a prediction names it
 
   millrace rebuild flight-delay                 the newest state there is
+
+  millrace rebuild flight-delay --audit         the same from the oldest checkpoint: the whole chain is verified
 """
 
 
@@ -28,6 +30,7 @@ def register(app: typer.Typer) -> None:
 
 def rebuild(
     state_id: Annotated[str, typer.Argument(help="A state id, or a use case's name for its newest state.")],
+    audit: Annotated[bool, typer.Option("--audit", help="Replay the whole epoch, as far as it is kept.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print the outcome as JSON.")] = False,
 ) -> None:
     """Rebuild a state bit for bit from a checkpoint before it, the journal, events and labels. Reads only."""
@@ -44,7 +47,7 @@ def rebuild(
     with Progress(console=ERR, transient=True) as bars:
         task = bars.add_task("replaying the journal", total=None)
         found = asyncio.run(
-            rebuild_from_settings(state_id, lambda done, of: bars.update(task, completed=done, total=of))
+            rebuild_from_settings(state_id, audit, lambda done, of: bars.update(task, completed=done, total=of))
         )
     if json:
         import msgspec
