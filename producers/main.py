@@ -18,7 +18,7 @@ from producers.recording import Recording
 from producers.reporting import Reporting
 from producers.settings import ProducerSettings
 
-_PATIENCE = 10.0
+_PATIENCE = 5.0
 """Seconds to wait for the log's answer. A send given up in vain costs nothing: the log is asked what it has."""
 
 
