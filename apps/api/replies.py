@@ -1,0 +1,156 @@
+"""What the API answers, as types: docs/wire.md in code. A field without a value is left out."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import msgspec
+
+from millrace.domain.records import Prediction, Scorecard
+from millrace.domain.usecase import Feature
+
+ServingFrom = Literal["live", "registered"]
+
+
+class Reply(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Base of everything the API answers."""
+
+
+class Listed(Reply, frozen=True, kw_only=True):
+    """A use case in the list of all."""
+
+    name: str
+    question: str
+    task: str
+    unit: str
+    ready: bool
+
+
+class UseCases(Reply, frozen=True, kw_only=True):
+    """All use cases."""
+
+    use_cases: list[Listed]
+
+
+class Competitor(Reply, frozen=True, kw_only=True):
+    """A candidate, its role in the served state, and what its author says of it."""
+
+    name: str
+    role: Literal["champion", "challenger", "suspended"] | None = None
+    about: str
+
+
+class Origin(Reply, frozen=True, kw_only=True):
+    """Where a use case's events come from."""
+
+    about: str
+    licence: str
+    replay: bool
+
+
+class Detail(Reply, frozen=True, kw_only=True):
+    """One use case as it stands."""
+
+    name: str
+    question: str
+    task: str
+    unit: str
+    event_schema: dict[str, Any]
+    id_field: str
+    key_field: str
+    candidates: list[Competitor]
+    baselines: list[str]
+    champion: str | None = None
+    state_id: str | None = None
+    trained_until: str | None = None
+    serving_from: ServingFrom | None = None
+    model_version: int | None = None
+    source: Origin | None = None
+    ready: bool
+    degraded: str | None = None
+
+
+class Answered(Reply, frozen=True, kw_only=True):
+    """The answer to one event; every value in it comes from the state that `state_id` names."""
+
+    event_id: str
+    value: float | None = None
+    unit: str
+    champion: str | None = None
+    by_candidate: dict[str, float]
+    baselines: dict[str, float]
+    features: dict[str, Feature]
+    state_id: str
+    trained_until: str | None = None
+    profiles_at: str
+    made_at: str
+    occurred_at: str
+    serving_from: ServingFrom
+    model_version: int | None = None
+    degraded: str | None = None
+
+
+class Version(Reply, frozen=True, kw_only=True):
+    """A registered model version."""
+
+    version: int
+    state_id: str
+    champion: str
+    trained_until: str
+    created_at: str
+    aliases: list[str]
+    metrics: dict[str, float]
+
+
+class Versions(Reply, frozen=True, kw_only=True):
+    """A use case's registered versions, newest first."""
+
+    use_case: str
+    versions: list[Version]
+
+
+class Scorecards(Reply, frozen=True, kw_only=True):
+    """How all who compete stood, oldest first."""
+
+    use_case: str
+    metric: str
+    scorecards: list[Scorecard]
+
+
+class Published(Prediction, frozen=True, kw_only=True):
+    """A prediction of the trainer's, when it was made and, once known, the truth."""
+
+    made_at: str
+    truth: float | None = None
+
+
+class Predictions(Reply, frozen=True, kw_only=True):
+    """The newest predictions, newest first."""
+
+    use_case: str
+    predictions: list[Published]
+
+
+class Readiness(Reply, frozen=True, kw_only=True):
+    """Whether one use case can be answered for, and why not."""
+
+    ready: bool
+    state_id: str | None = None
+    reason: str | None = None
+
+
+class Platform(Reply, frozen=True, kw_only=True):
+    """Whether this replica answers for all its use cases."""
+
+    ready: bool
+    use_cases: dict[str, Readiness]
+
+
+class Problem(Reply, frozen=True, kw_only=True):
+    """What is said instead of an answer (RFC 9457). `field` names the field that is at fault, where there is one."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    field: str | None = None

@@ -1,0 +1,159 @@
+"""What one use case is answered from, now: chosen among its sources, swapped whole."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import OrderedDict
+from datetime import UTC, datetime
+
+from apps.api.events import EventReader
+from apps.api.examples import Examples
+from apps.api.loading import Loader
+from apps.api.problems import Missing
+from apps.api.replies import ServingFrom
+from apps.api.settings import ApiSettings
+from apps.api.sources import LiveSource, RegisteredSource, Served, load_version
+from millrace.adapters.online.port import OnlineStore
+from millrace.adapters.registry.port import Registry
+from millrace.domain.errors import NotReady, Refused
+from millrace.domain.usecase import AnyUseCase, Recorded
+
+_ASKED_AGAIN = 2.0
+"""Seconds a version that was asked for by alias is taken for what the alias still names."""
+
+
+class Serving:
+    """One use case, as this replica serves it.
+
+    `served` is one exact state, or `None` before the first; it is replaced whole, so whoever takes it once answers from one
+    state. `degraded` says why it is not what was asked for, or may not be the newest.
+    """
+
+    def __init__(
+        self,
+        use_case: AnyUseCase,
+        settings: ApiSettings,
+        online: OnlineStore,
+        registry: Registry,
+        loader: Loader,
+    ) -> None:
+        self.use_case = use_case
+        self.events = EventReader(use_case)
+        self.examples = Examples(use_case, self.events.id_field, self.events.new_id)
+        self.is_replay = isinstance(use_case.source, Recorded)
+        self._settings = settings
+        self._registry = registry
+        self._loader = loader
+        self._live = LiveSource(use_case, settings.shard, online, loader, patience=settings.live_patience)
+        self._registered = RegisteredSource(use_case, settings.alias, registry, loader)
+        self._versions: OrderedDict[int, Served] = OrderedDict()
+        self._aliases: dict[str, tuple[float, int]] = {}
+        self._asking = asyncio.Lock()
+        self._looked = False
+        self.served: Served | None = None
+        self.degraded: str | None = None
+
+    @property
+    def prefers(self) -> ServingFrom:
+        """The source that is to be served from."""
+        return self._settings.serve_from
+
+    def present(self) -> Served:
+        """Return the state served now; raise `NotReady`, with the reason, before there is one."""
+        if self.served is None:
+            raise NotReady(self.why_not_ready())
+        return self.served
+
+    def why_not_ready(self) -> str:
+        """Return what keeps this use case from being answered for."""
+        sources = {"live": self._live.trouble, "registered": self._registered.trouble}
+        if not self._looked:
+            return "loading: nothing was looked for yet"
+        reasons = [f"{name}: {reason}" for name, reason in sources.items() if reason]
+        return "; ".join(reasons) or "loading the first state"
+
+    async def look_live(self) -> float:
+        """Look for a newer snapshot; return after how many seconds to look again."""
+        if self.prefers == "registered":
+            return self._settings.registry_poll
+        await self._live.look()
+        self._choose()
+        return max(self._settings.live_poll, 1.0) if self._live.trouble else self._settings.live_poll
+
+    async def look_registered(self) -> float:
+        """Look at the alias while it is served, or would be; return after how many seconds to look again."""
+        if not self._wants_registered():
+            self._registered.release()
+            return self._settings.live_poll
+        await self._registered.look()
+        self._choose()
+        return self._settings.registry_poll
+
+    def _wants_registered(self) -> bool:
+        if self.prefers == "registered":
+            return True
+        return self._looked and not self._live.usable()
+
+    def _choose(self) -> None:
+        """Serve the best there is; keep the last state when nothing better can be had."""
+        self._looked = True
+        live, registered = self._live, self._registered
+        if self.prefers == "live" and live.usable():
+            self.served, self.degraded = live.held, live.trouble
+        elif registered.held is not None:
+            because = live.trouble if self.prefers == "live" else None
+            self.served, self.degraded = registered.held, _joined(because, registered.trouble)
+        else:
+            self.served = live.held or self.served
+            self.degraded = _joined(live.trouble, registered.trouble)
+
+    async def asked_for(self, model: str) -> Served:
+        """Return the registered version that `registered`, `alias:NAME` or `version:N` names.
+
+        Raises `Refused` for anything else, `Missing` when there is none, and what the registry raises.
+        """
+        which = _which(model, self._settings.alias)
+        alias_at, number = self._aliases.get(which, (0.0, 0))
+        if which.isdecimal() or time.monotonic() - alias_at < _ASKED_AGAIN:
+            held = self._versions.get(int(which) if which.isdecimal() else number)
+            if held is not None:
+                return held
+        async with self._asking:  # many who ask at once are many who wait for one
+            return await self._fetch(which)
+
+    async def _fetch(self, which: str) -> Served:
+        version = await self._registry.resolve(self.use_case.name, which)
+        if version is None:
+            raise Missing(f"{self.use_case.name} has no registered version {which!r}")
+        held = self._versions.get(version.version)
+        if held is None:
+            held = await load_version(self.use_case, version, self._registry, self._loader)
+        self._versions[version.version] = held
+        self._versions.move_to_end(version.version)
+        if len(self._versions) > self._settings.versions_held:
+            self._versions.popitem(last=False)
+        if not which.isdecimal():
+            self._aliases[which] = time.monotonic(), version.version
+        return held
+
+    def time_for_an_event_without(self, served: Served) -> datetime:
+        """Return when an event that does not say so occurred: in a replay, at the stream's time."""
+        at = served.state.stream_time if self.is_replay else None
+        return at or datetime.now(UTC)
+
+
+def _which(model: str, alias: str) -> str:
+    """Return the alias or number that a request's `model` names."""
+    if model == "registered":
+        return alias
+    kind, _, name = model.partition(":")
+    if kind == "alias" and name and not name.isdecimal():
+        return name
+    if kind == "version" and name.isdecimal() and len(name) < 10:
+        return name
+    raise Refused(f"model is {model!r}; say registered, alias:NAME or version:NUMBER", field="model")
+
+
+def _joined(*reasons: str | None) -> str | None:
+    return "; ".join(reason for reason in reasons if reason) or None
