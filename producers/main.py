@@ -24,7 +24,7 @@ _PATIENCE = 5.0
 
 def run() -> None:
     """Replay the recorded source of the use case that the settings name, until SIGTERM."""
-    settings = ProducerSettings()  # type: ignore[call-arg]  # read from the environment
+    settings = ProducerSettings()
     health = Health()
     service = ProducerService(settings, health)
     run_service(service, health, part="producer", host=settings.producer_host, port=settings.producer_port)

@@ -13,7 +13,7 @@ import structlog
 
 from millrace.adapters.bus.port import Bus, TopicPartition, Writer
 from millrace.adapters.checkpoints.index import CheckpointIndex
-from millrace.domain.errors import CommitFailed, NotReady, SettingsError, Unreachable
+from millrace.domain.errors import CommitFailed, HistoryLost, NotReady, SettingsError, Unreachable
 from millrace.domain.times import Micros, rfc3339
 from producers.pace import Clock, Pace
 from producers.recording import Recording
@@ -24,8 +24,8 @@ from producers.settings import ProducerSettings
 
 log = structlog.get_logger()
 
-_PASSING = (Unreachable, NotReady, CommitFailed, SettingsError)
-"""What goes away by itself: a log or a store that is not there, or whose address is not known yet."""
+_PASSING = (Unreachable, NotReady, CommitFailed, SettingsError, HistoryLost)
+"""What goes away by itself (a log or a store that is not there, an address nobody knows yet), or by an operator's hand."""
 _CHECK = 1.0
 """Seconds between two looks at the log's id."""
 _BACK_OFF = (0.2, 5.0)
@@ -72,7 +72,7 @@ class Producer:
         self._back_off = _BACK_OFF[0]
 
     async def run(self) -> None:
-        """Replay until cancelled; raises `HistoryLost` when the log forgot where the replay stopped."""
+        """Replay until cancelled."""
         while True:
             try:
                 await self._once()

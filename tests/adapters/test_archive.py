@@ -65,9 +65,7 @@ def written(package: Path, text: str, form: str) -> Recorded:
 
 
 @pytest.mark.parametrize("form", ["", ".zip", ".gz"])
-def test_facts_come_by_availability_time_events_before_labels_at_the_same_moment(
-    package: Path, form: str
-) -> None:
+def test_facts_come_by_availability_time_events_before_labels_at_the_same_moment(package: Path, form: str) -> None:
     """Whatever order a source yields, facts are replayed by the time they could be known."""
     found = [(type(it).__name__, getattr(it, "parcel", "")) for it in load(written(package, TABLE, form))]
     assert found == [

@@ -10,7 +10,7 @@ import pytest
 from millrace.adapters.bus.memory import MemoryBus, MemoryWriter
 from millrace.adapters.bus.port import Message, TopicPartition
 from millrace.adapters.checkpoints.index import CheckpointIndex, Latest
-from millrace.domain.errors import HistoryLost, Unreachable, UseCaseError
+from millrace.domain.errors import Unreachable, UseCaseError
 from millrace.domain.usecase import UseCase
 from producers.recording import Recording
 from producers.replay import HOLD
@@ -226,15 +226,19 @@ async def test_it_waits_for_the_trainer_to_take_up_an_empty_log() -> None:
     assert "waiting for the trainer" in why
 
 
-async def test_a_partition_that_forgot_all_of_the_replay_stops_it() -> None:
-    """Nobody can tell what was sent: guessing would lose facts or send them twice."""
+async def test_a_partition_that_forgot_all_of_the_replay_holds_it() -> None:
+    """Nobody can tell what was sent: guessing would lose facts or send them twice. It says so and waits."""
     world, source = World(), recording()
     await world.run(source)
     for topic in source.topics:
         for where, records in world.records(topic).items():
             world.cluster.cut(where, before=len(records))
-    with pytest.raises(HistoryLost, match="nobody can tell where it stopped"):
-        await world.run(source)
+    before = world.heard.facts
+    await world.run(source)
+    ready, why = world.heard.states[-1]
+    assert not ready
+    assert "nobody can tell where it stopped" in why
+    assert world.heard.facts == before
 
 
 async def test_a_log_that_cannot_be_reached_is_waited_for() -> None:

@@ -152,9 +152,7 @@ def _only_member(archive: zipfile.ZipFile) -> zipfile.ZipInfo:
     """Return the one file of an archive; what macOS adds beside it does not count."""
     found = [it for it in archive.infolist() if not it.is_dir() and not it.filename.startswith("__MACOSX/")]
     if len(found) != 1:
-        raise UseCaseError(
-            f"{archive.filename} must hold exactly one file, it holds {[it.filename for it in found]}"
-        )
+        raise UseCaseError(f"{archive.filename} must hold exactly one file, it holds {[it.filename for it in found]}")
     return found[0]
 
 
