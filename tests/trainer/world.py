@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -29,7 +29,7 @@ from millrace import (
     window_count,
 )
 from millrace.adapters.bus.memory import MemoryBus, MemoryCluster
-from millrace.adapters.bus.port import Message, TopicPartition
+from millrace.adapters.bus.port import Bus, Message, TopicPartition
 from millrace.adapters.checkpoints.memory import MemoryStore
 from millrace.adapters.online.memory import MemoryOnlineStore
 from millrace.adapters.registry.memory import MemoryRegistry
@@ -61,6 +61,7 @@ class Delivered(Label):
     """A parcel arrives."""
 
     parcel_id: Of[str]
+    depot: str = ""
     minutes_late: Minutes | None = None
 
 
@@ -114,55 +115,47 @@ def facts(n: int, seed: int = 1) -> list[Fact]:
         if rng.random() < 0.9:
             known = at + timedelta(minutes=rng.randrange(5, 300))
             late = km / 5 + rng.gauss(0, 2)
-            found.append((known, 1, Delivered(known_at=known, parcel_id=f"p{i}", minutes_late=late)))
+            found.append((known, 1, Delivered(known_at=known, parcel_id=f"p{i}", depot=depot, minutes_late=late)))
     found.sort(key=lambda it: it[:2])
     return [it[2] for it in found]
 
 
 def messages(stream: Sequence[Fact]) -> list[Message]:
     """Return facts as messages, labels keyed like their events."""
-    depots = {it.parcel_id: it.depot for it in stream if isinstance(it, Parcel)}
     return [
         Message(
             parcels.topic("events" if isinstance(it, Parcel) else "labels"),
             msgspec.json.encode(it),
-            depots[it.parcel_id].encode(),  # type: ignore[union-attr]
+            it.depot.encode(),  # type: ignore[union-attr]
         )
         for it in stream
     ]
 
 
 class World:
-    """One log and the stores, which outlive the trainers."""
+    """One log and the stores, which outlive the trainers. The log is a twin in memory unless a client of another is given."""
 
-    def __init__(self, tmp: Path, partitions: int = 2) -> None:
+    def __init__(self, tmp: Path, bus: Callable[[], Bus] | None = None, **settings: object) -> None:
         self.cluster = MemoryCluster()
-        for kind in ("events", "labels"):
-            self.cluster.create(parcels.topic(kind), partitions)
+        self.bus: Callable[[], Bus] = bus or (lambda: MemoryBus(self.cluster))
         self.store = MemoryStore()
         self.online = MemoryOnlineStore()
         self.registry = MemoryRegistry()
-        self.settings = TrainerSettings(
-            use_case=parcels.name,
-            home=tmp,
-            embedded_log=True,
-            idle_timeout=0.01,
-            batch_records=60,
-            checkpoint_interval=0.2,
-        )
-
-    def bus(self) -> MemoryBus:
-        """Return a new client of the log."""
-        return MemoryBus(self.cluster)
+        told = {"idle_timeout": 0.01, "batch_records": 60, "checkpoint_interval": 0.2, "embedded_log": True, **settings}
+        self.settings = TrainerSettings(use_case=parcels.name, home=tmp, **told)  # type: ignore[arg-type]
 
     def checkpoints(self) -> Checkpoints:
         """Return a reader of the checkpoints."""
         return Checkpoints(parcels, 0, self.store, KEYS.verify)
 
     async def produce(self, stream: Sequence[Fact]) -> None:
-        """Write facts."""
-        writer = await self.bus().writer()
+        """Write facts, to topics of two partitions where the log leaves the choice."""
+        bus = self.bus()
+        await bus.ensure_topics({parcels.topic(kind): 2 for kind in ("events", "labels")})
+        writer = await bus.writer()
         await writer.send(messages(stream))
+        await writer.close()
+        await bus.close()
 
     async def trainer(self, **changes: object) -> Training:
         """Start a trainer: it recovers or begins an epoch."""
@@ -201,6 +194,8 @@ class World:
         while any(reader.position(each) < ends[each] for each in where):
             for records in (await reader.read(timeout=0.2)).values():
                 found += [it.value for it in records if it.value is not None]
+        await reader.close()
+        await bus.close()
         return found
 
 
