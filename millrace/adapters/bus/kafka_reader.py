@@ -143,6 +143,7 @@ class KafkaReader:
 
     async def close(self) -> None:
         """Let go."""
+        await asyncio.sleep(0)  # stopping cancels a task and awaits it: one that never began would raise
         await self._consumer.stop()
 
 

@@ -16,7 +16,6 @@ from millrace.domain.errors import CommitFailed, Fenced, MillraceError, NotReady
 
 MAX_BATCH = 1_000_000
 """Bytes in one packed batch; a broker takes 1,048,588 unless told otherwise."""
-_LARGEST = MAX_BATCH - 1_000
 _LET_GO = 5.0
 
 Producer = Any
@@ -58,6 +57,20 @@ async def let_go(producer: Producer) -> None:
         if sender is not None:
             sender.cancel()
         await producer.client.close()
+    _hear_out(producer)
+
+
+def _hear_out(producer: Producer) -> None:
+    """Take note of what aiokafka told futures that only it holds.
+
+    Whoever was fenced has been told; unheard, each of them would log a traceback once more when it is collected.
+    """
+    waiting = [it._drain_waiter for line in producer._message_accumulator._batches.values() for it in line]  # noqa: SLF001
+    if producer._txn_manager.transactional_id is not None:  # noqa: SLF001
+        waiting.append(producer._txn_manager.wait_for_transaction_end())  # noqa: SLF001
+    for future in waiting:
+        if future is not None and future.done() and not future.cancelled():
+            future.exception()
 
 
 async def pack(producer: Producer, messages: Sequence[Message]) -> Batches:
@@ -67,11 +80,15 @@ async def pack(producer: Producer, messages: Sequence[Message]) -> Batches:
     batches: Batches = {}
     for message in messages:
         where = TopicPartition(message.topic, partition_for(message, counts[message.topic]))
-        _refuse_too_large(message, where)
         line = batches.setdefault(where, [])
         if not line or not _append(line[-1], message, now):
             line.append(producer.create_batch())
             _append(line[-1], message, now)
+            if line[-1].size() > MAX_BATCH:  # the first record of a batch is taken whatever its size
+                raise Refused(
+                    f"a record of {line[-1].size()} bytes for {where} is too large: at most {MAX_BATCH}",
+                    kind="too-large",
+                )
     return batches
 
 
@@ -80,12 +97,6 @@ async def _partitions(producer: Producer, topic: str) -> int:
         return len(await producer.partitions_for(topic))
     except errors.UnknownTopicOrPartitionError as failure:
         raise NotReady(f"topic {topic} is unknown: it was not created, or the log does not answer") from failure
-
-
-def _refuse_too_large(message: Message, where: TopicPartition) -> None:
-    size = len(message.value or b"") + len(message.key or b"") + sum(len(n) + len(v) for n, v in message.headers)
-    if size > _LARGEST:
-        raise Refused(f"a record of {size} bytes for {where} is too large: at most {_LARGEST}", kind="too-large")
 
 
 def _append(batch: Any, message: Message, now: int) -> bool:

@@ -21,6 +21,14 @@ async def everything(bus: Bus, where: TopicPartition, start: int = 0) -> list[Re
     return records
 
 
+async def settle(bus: Bus, transactional_id: str) -> None:
+    """Return when all that was committed under an id is readable.
+
+    Kafka confirms a commit when it is decided; the markers that make it readable follow. A new owner waits for them.
+    """
+    await (await bus.transactional_writer(transactional_id)).close()
+
+
 def values(records: Sequence[Record]) -> list[bytes | None]:
     return [record.value for record in records]
 
