@@ -13,13 +13,13 @@ if TYPE_CHECKING:
 EXAMPLES = """
 Examples:
 
-  millrace rebuild flight-delay.0.1.4711        the state after a journal entry
+  millrace rebuild USE_CASE.0.1.4711        the state after a journal entry
 
-  millrace rebuild flight-delay.0.1.4711~12     the state 12 records later, as a prediction names it
+  millrace rebuild USE_CASE.0.1.4711~12     the state 12 records later, as a prediction names it
 
-  millrace rebuild flight-delay                 the newest state there is
+  millrace rebuild USE_CASE                 the newest state there is
 
-  millrace rebuild flight-delay --audit         the same from the oldest checkpoint: the whole chain is verified
+  millrace rebuild USE_CASE --audit         the same from the oldest checkpoint: the whole chain is verified
 """
 
 

@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 EXAMPLES = """
 Examples:
 
-  millrace rehearse flight-delay                      the whole recording: a table by month, and a picture
+  millrace rehearse USE_CASE                      the whole recording: a table by month, and a picture
 
-  millrace rehearse flight-delay --limit 50000        its first 50,000 records only
+  millrace rehearse USE_CASE --limit 50000        its first 50,000 records only
 
-  millrace rehearse flight-delay --json | jq .digest  for scripts; progress goes to stderr
+  millrace rehearse USE_CASE --json | jq .digest  for scripts; progress goes to stderr
 """
 
 
