@@ -25,7 +25,7 @@ def program(path: Path, name: str, script: str) -> None:
 
 def test_a_missing_java_is_named(path: Path) -> None:
     """Without Java, the message says which is needed."""
-    with pytest.raises(NoKafka, match="no `java`.*Java 17"):
+    with pytest.raises(NoKafka, match=r"no `java`.*Java 17"):
         java()
 
 
