@@ -39,7 +39,9 @@ def trust_in(paths: Sequence[Path]) -> Trust:
     def trust() -> Verify:
         there = [path for path in paths if path.exists()]
         if not there:
-            raise NotReady(f"there is no public key to trust yet: {', '.join(path.name for path in paths)} does not exist")
+            raise NotReady(
+                f"there is no public key to trust yet: {', '.join(path.name for path in paths)} does not exist"
+            )
         return PublicKeys.load(there).verify
 
     return trust

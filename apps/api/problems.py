@@ -13,11 +13,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from apps.api.replies import Problem
-from millrace.domain.errors import MillraceError, Refused
+from millrace.domain.errors import IncompatibleState, MillraceError, Refused, Untrusted
 
 log = structlog.get_logger()
 
 MEDIA_TYPE = "application/problem+json"
+
+_STATUS = {IncompatibleState.kind: 409, Untrusted.kind: 502}
+"""Where what a caller asked for by name is there and cannot be served, it is not this process that is broken."""
 
 
 class Missing(MillraceError):
@@ -32,6 +35,20 @@ class TooLate(MillraceError):
 
     status = 503
     kind = "timeout"
+
+
+class TooSlow(MillraceError):
+    """A client that takes too long to send its request."""
+
+    status = 408
+    kind = "too-slow"
+
+
+class TooLarge(MillraceError):
+    """A body beyond the limit."""
+
+    status = 413
+    kind = "too-large"
 
 
 class Malformed(MillraceError):
@@ -58,9 +75,10 @@ def respond(status: int, kind: str, detail: str, field: str | None = None) -> Re
 async def _ours(_request: Request, error: Exception) -> Response:
     assert isinstance(error, MillraceError)
     field = error.field if isinstance(error, Refused) else None
-    if error.status >= 500 and error.status != 503:
+    status = _STATUS.get(error.kind, error.status)
+    if status == 500:
         log.error("a request failed", kind=error.kind, reason=str(error))
-    return respond(error.status, error.kind, str(error), field)
+    return respond(status, error.kind, str(error), field)
 
 
 async def _parameter(_request: Request, error: Exception) -> Response:

@@ -154,3 +154,17 @@ class Problem(Reply, frozen=True, kw_only=True):
     status: int
     detail: str
     field: str | None = None
+
+
+PROBLEMS = {
+    400: "The body is no JSON.",
+    404: "There is no such use case, or no such version.",
+    408: "The body did not come in time.",
+    409: "That version was written by another file of the use case, or by other libraries.",
+    413: "The body is too large.",
+    422: "Something given is wrong: `field` names what.",
+    429: "More requests than can be answered in time.",
+    502: "That version's signature does not hold.",
+    503: "Not ready yet, or what is needed does not answer; `detail` says why.",
+}
+"""When a request is answered by a problem document, by status."""

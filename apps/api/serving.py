@@ -137,6 +137,13 @@ class Serving:
             self._aliases[which] = time.monotonic(), version.version
         return held
 
+    def example(self, seed: int | None) -> bytes:
+        """Return an event to ask about, as JSON; raise `NotReady` before any event was met."""
+        recent = self.present().state.recent_events()
+        if not recent:
+            raise NotReady(f"{self.use_case.name} has met no event yet to draw an example from")
+        return self.examples.draw(recent, seed)
+
     def time_for_an_event_without(self, served: Served) -> datetime:
         """Return when an event that does not say so occurred: in a replay, at the stream's time."""
         at = served.state.stream_time if self.is_replay else None

@@ -13,11 +13,14 @@ from starlette.types import ASGIApp
 from apps.dashboard import headers
 from apps.dashboard.broadcast import Viewer
 from apps.dashboard.components.font import font
+from apps.dashboard.components.view import Expression
 from apps.dashboard.known import Known
 from apps.dashboard.pages.overview import overview
 from apps.dashboard.pages.use_case import use_case
 from apps.dashboard.platform import broadcaster
 from apps.dashboard.state import Overview, Shell, UseCasePage, show
+
+page: Expression = UseCasePage
 
 
 @contextlib.asynccontextmanager
@@ -56,12 +59,15 @@ app = rx.App(
     toaster=None,
     head_components=[
         rx.el.link(rel="icon", href="/mark.svg", type="image/svg+xml"),
-        rx.el.meta(name="viewport", content="width=device-width, initial-scale=1"),
     ],
     api_transformer=served,
 )
 app.add_page(overview, route="/", title="Millrace", description="What is learnt, and how well", on_load=Overview.arrive)
 app.add_page(
-    use_case, route="/use-case/[use_case]", title="Millrace", description="One use case", on_load=UseCasePage.arrive
+    use_case,
+    route="/use-case/[use_case]",
+    title=rx.cond(page.shown != "", page.shown + " · Millrace", "Millrace"),
+    description="One use case: who competes, what is foreseen, and a form to ask",
+    on_load=UseCasePage.arrive,
 )
 app.register_lifespan_task(broadcasting)

@@ -11,7 +11,7 @@ import structlog
 
 from apps.dashboard.api import Api, Declined
 from apps.dashboard.known import HISTORY, Known, Watched
-from apps.dashboard.replies import Listed, Readiness
+from apps.dashboard.replies import Detail, Listed, Readiness
 from millrace.domain.errors import MillraceError, Unreachable
 
 log = structlog.get_logger()
@@ -111,7 +111,12 @@ class Broadcaster:
         self.known.ready = ready
 
     async def _see(self, listed: Listed, readiness: Readiness | None, watched: bool) -> None:
-        detail = await self.api.use_case(listed.name)
+        try:
+            detail = await self.api.use_case(listed.name)
+        except Declined as error:
+            # One use case that cannot be shown is not the API away: it is listed, with the reason.
+            detail = Detail(name=listed.name, question=listed.question, task=listed.task, unit=listed.unit)
+            readiness = Readiness(reason=str(error))
         use_case = self.known.use_cases.setdefault(listed.name, Watched(detail))
         use_case.see(detail, readiness, self._clock())
         await self._try(self._scorecards(listed.name, use_case))
@@ -143,8 +148,7 @@ class Broadcaster:
             return
         use_case.versions_at = now
         await self._try(self._versions(name, use_case))
-        if use_case.example is None:
-            use_case.example = await self.api.example(name)
+        use_case.example = await self.api.example(name)
 
     async def _versions(self, name: str, use_case: Watched) -> None:
         try:

@@ -100,12 +100,25 @@ def _run(working: Path) -> None:
 def _environment(working: Path) -> dict[str, str]:
     return {
         **os.environ,
+        **_registry(),
         "PATH": os.pathsep.join([str(_bun()), os.environ.get("PATH", "")]),
         "REFLEX_USE_SYSTEM_BUN": "1",
         "REFLEX_CHECK_LATEST_VERSION": "false",
         "REFLEX_TELEMETRY_ENABLED": "false",
         "REFLEX_DIR": str(working / ".reflex"),
     }
+
+
+def _registry() -> dict[str, str]:
+    """Take the npm registry the user has set for npm: Reflex would choose one by itself, past a company's mirror."""
+    if named := next(
+        (os.environ[it] for it in ("NPM_CONFIG_REGISTRY", "npm_config_registry") if os.environ.get(it)), None
+    ):
+        return {"NPM_CONFIG_REGISTRY": named}
+    settings_file = Path.home() / ".npmrc"
+    lines = settings_file.read_text().splitlines() if settings_file.exists() else []
+    found = [line.partition("=")[2].strip() for line in lines if line.partition("=")[0].strip() == "registry"]
+    return {"NPM_CONFIG_REGISTRY": found[-1]} if found else {}
 
 
 def _bun() -> Path:

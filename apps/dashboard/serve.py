@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import signal
+import sys
 from pathlib import Path
 
 import structlog
@@ -21,7 +23,12 @@ def run() -> None:
     web = build()
     working = its.pages_folder()
     _enter(working, web)
-    asyncio.run(_serve(its))
+    asyncio.new_event_loop().run_until_complete(_serve(its))
+    log.info("pages.stopped")
+    # A viewer's socket may never notice that it was cancelled, and waiting for it was seen to hold the process for ever.
+    # The application has shut down by now and keeps nothing, so the process may end at once.
+    sys.stdout.flush()
+    os._exit(0)
 
 
 def _enter(working: Path, web: Path) -> None:
@@ -54,9 +61,15 @@ async def _serve(its: DashboardSettings) -> None:
         interface=Interfaces.ASGI,
         log_level=LogLevels.error,
     )
+
+    def stop() -> None:
+        # Ending while viewers are connected breaks off their sockets; that is meant, and not worth a trace for each.
+        logging.getLogger("_granian").setLevel(logging.CRITICAL)
+        server.stop()
+
     loop = asyncio.get_running_loop()
     for sign in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(sign, server.stop)
+        loop.add_signal_handler(sign, stop)
     log.info("pages.served", url=f"http://{its.dashboard_host}:{its.dashboard_port}", api=its.api)
     await server.serve()
 

@@ -25,6 +25,7 @@ from millrace.learning.states import digest_of
 
 encode: Callable[[Any], bytes] = msgspec.json.Encoder().encode
 
+SOURCE = "ce_source"
 SEQUENCE = "ce_sequence"
 """Header with a fact's number in its source; the newest of each partition is kept, for its producer to go on from."""
 
@@ -55,6 +56,7 @@ class Shard:
         self.positions: dict[TopicPartition, int] = {}
         self.clocks: dict[TopicPartition, Clock] = {}
         self.sequences: dict[TopicPartition, int] = {}
+        self._source = f"/millrace/recorded/{use_case.name}".encode()
         self._topics = {kind: use_case.topic(kind) for kind in ("predictions", "scorecards", "dead-letters")}
 
     @property
@@ -135,10 +137,13 @@ class Shard:
         return ranges
 
     def _note_sequences(self, batch: Mapping[TopicPartition, Sequence[Arrival]]) -> None:
+        """Keep the newest number of each partition that came from the use case's own recording; others' are not ours."""
         for where, arrivals in batch.items():
-            number = arrivals[-1].record.header(SEQUENCE)
-            if number is not None and number.isdigit():
-                self.sequences[where] = int(number)
+            for arrival in reversed(arrivals):
+                number = arrival.record.header(SEQUENCE)
+                if number is not None and number.isdigit() and arrival.record.header(SOURCE) == self._source:
+                    self.sequences[where] = int(number)
+                    break
 
     def _outputs(self, arrivals: list[Arrival]) -> tuple[list[Message], list[Suspended]]:
         base = str(self.state_id)

@@ -140,3 +140,16 @@ def test_pace_counts_events_over_time_and_starts_anew_with_an_epoch(fake: FakeAp
     watched.follow(card(10).scorecards[0], 5.0)
     assert watched.pace() is None
     assert watched.history_at is None
+
+
+async def test_a_use_case_that_cannot_be_shown_is_not_the_api_away(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One use case in trouble is listed with its reason; the rest, and the banner, are not touched."""
+
+    async def declines(name: str) -> Detail:
+        raise Declined(f"{name} has no state yet", status=503)
+
+    monkeypatch.setattr(api, "use_case", declines)
+    cast = Broadcaster(api)
+    await cast.look(set())
+    card = cast.known.use_cases[NAME].card(0.0)
+    assert (cast.known.away, card.status, card.reason) == ("", "waiting", "parcel-delay has no state yet")

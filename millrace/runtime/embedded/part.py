@@ -11,7 +11,8 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
     """What a supervisor needs to know of a process.
 
     `ready` is quick, changes nothing and never raises. Parts of a lower `order` are started, and ready, before any
-    of a higher one. `env` is added to the supervisor's own environment.
+    of a higher one; when all stop, those of lower `stops` have ended before any of a higher one is told to. `env` is
+    added to the supervisor's own environment. `health` is the URL under which `/readyz` is, where there is one.
     """
 
     name: str
@@ -20,3 +21,5 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
     address: str
     ready: Callable[[], bool]
     order: int
+    stops: int = 3
+    health: str = ""
