@@ -65,7 +65,7 @@ async def _serve(its: DashboardSettings) -> None:
     def stop() -> None:
         # Ending while viewers are connected breaks off their sockets; that is meant, and not worth a trace for each.
         logging.getLogger("_granian").setLevel(logging.CRITICAL)
-        server.stop()
+        server.stop()  # type: ignore[no-untyped-call]
 
     loop = asyncio.get_running_loop()
     for sign in (signal.SIGTERM, signal.SIGINT):
