@@ -58,7 +58,7 @@ class Scorecard(Wire, frozen=True, kw_only=True):
 
 
 class DeadLetter(Wire, frozen=True, kw_only=True):
-    """A record that could not be used. Topic `<use-case>.dead-letters`; its value is kept whole, as base64."""
+    """A record that could not be used. Topic `<use-case>.dead-letters`; its value is kept as base64, as much as fits."""
 
     reason: str
     detail: str

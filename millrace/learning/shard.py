@@ -33,6 +33,10 @@ SEQUENCE = "ce_sequence"
 Note = TypeVar("Note", CheckpointEntry, CommandEntry)
 
 
+KEPT_BYTES = 500_000
+"""A dead letter keeps so much of its record: as base64 it must fit into a record itself."""
+
+
 class Step(NamedTuple):
     """What came of one batch: records to write, the journal entry that ends it, who was suspended."""
 
@@ -198,15 +202,17 @@ def _prediction(outcome: Foreseeing, base: str) -> bytes:
 
 
 def _dead_letter(refusal: Refusal, record: Record) -> bytes:
+    value = record.value or b""
+    cut = f" (the first {KEPT_BYTES} of its {len(value)} bytes are kept)" if len(value) > KEPT_BYTES else ""
     return encode(
         DeadLetter(
             reason=refusal.reason,
-            detail=refusal.detail,
+            detail=refusal.detail + cut,
             topic=record.topic,
             partition=record.partition,
             offset=record.offset,
             key=None if record.key is None else record.key.decode(errors="replace"),
-            value=record.value,
+            value=value[:KEPT_BYTES] or None,
         )
     )
 

@@ -6,8 +6,10 @@ import random
 from collections import Counter
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from millrace.domain.records import DeadLetter
 from tests.trainer.world import World, facts, learn_all, parcels
 from trainer.rebuild import Rebuilding
 from trainer.training import Training
@@ -88,3 +90,23 @@ async def test_a_past_state_is_rebuilt_bit_for_bit(tmp_path: Path) -> None:
         from millrace.domain.state_id import StateId
 
         assert (await rebuilding.rebuild(StateId.parse(str(it["state_id"])))).matches
+
+
+async def test_what_cannot_be_used_is_kept_and_the_stream_goes_on(tmp_path: Path) -> None:
+    """Records that do not decode, are too large or come twice become dead letters; the rest is learnt."""
+    from millrace.adapters.bus.port import Message
+
+    world, stream = World(tmp_path), facts(60)
+    await world.produce(stream[:40])
+    bus = world.bus()
+    writer = await bus.writer()
+    await writer.send([Message(parcels.topic("events"), value, b"x") for value in (b"{", b"x" * 900_000, None)])
+    await world.produce(stream[:3])
+    await world.produce(stream[40:])
+    training = await world.trainer()
+    await learn_all(training, 60)
+    assert set(Counter(str(it["event_id"]) for it in await world.predictions()).values()) == {1}
+    letters = [msgspec.json.decode(value, type=DeadLetter) for value in await world.values("dead-letters")]
+    assert Counter(it.reason for it in letters) == {"undecodable": 2, "empty": 1, "duplicate": 3}
+    assert max(len(it.value or b"") for it in letters) == 500_000
+    assert training.progress.dead_letters == {"undecodable": 2, "empty": 1, "duplicate": 3}
