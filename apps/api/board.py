@@ -1,0 +1,152 @@
+"""What was published lately about one use case, in bounded memory: predictions, their truth, scorecards."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from apps.api.replies import Published
+from millrace.domain.log import Record
+from millrace.domain.records import Prediction, Scorecard
+from millrace.domain.tasks import Clustering
+from millrace.domain.usecase import AnyUseCase
+
+
+class Board:
+    """Takes records in any order of topics, and any record more than once."""
+
+    def __init__(self, use_case: AnyUseCase, *, predictions: int, scorecards: int, labels: int) -> None:
+        self._newest = _Newest(predictions)
+        self._truths = _Truths(use_case, labels)
+        self._scorecards = _Thinned(scorecards)
+        self._takes: dict[str, Callable[[Record], None]] = {
+            use_case.topic("predictions"): self._newest.take,
+            use_case.topic("scorecards"): self._scorecards.take,
+            **({use_case.topic("labels"): self._truths.take} if use_case.label else {}),
+        }
+
+    @property
+    def topics(self) -> list[str]:
+        """The topics whose records are taken."""
+        return list(self._takes)
+
+    def take(self, record: Record) -> None:
+        """Remember a record. One that does not read is passed over: what it was is for the trainer to say."""
+        if record.value is not None:
+            self._takes[record.topic](record)
+
+    def predictions(self, limit: int) -> list[Published]:
+        """Return the newest predictions, newest first, each with its truth once that is known."""
+        return [self._published(prediction, at) for at, prediction in self._newest.first(limit)]
+
+    def scorecards(self, limit: int) -> list[Scorecard]:
+        """Return scorecards, oldest first, evenly thinned; the newest is always among them."""
+        return _thinned(self._scorecards.all(), limit)
+
+    def _published(self, prediction: Prediction, at: int) -> Published:
+        made_at = datetime.fromtimestamp(at / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        truth = self._truths.of(prediction.event_id)
+        return Published(**msgspec.structs.asdict(prediction), made_at=made_at, truth=truth)
+
+
+class _Newest:
+    """The newest predictions of each partition, one an event, the last of those there are (docs/wire.md)."""
+
+    def __init__(self, kept: int) -> None:
+        self._kept = kept
+        self._read: Callable[[bytes], Prediction] = msgspec.json.Decoder(Prediction).decode
+        self._by_partition: dict[int, OrderedDict[str, tuple[int, Prediction]]] = {}
+
+    def take(self, record: Record) -> None:
+        try:
+            prediction = self._read(record.value or b"")
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            return
+        there = self._by_partition.setdefault(record.partition, OrderedDict())
+        there[prediction.event_id] = record.timestamp, prediction
+        there.move_to_end(prediction.event_id)
+        if len(there) > self._kept:
+            there.popitem(last=False)
+
+    def first(self, limit: int) -> list[tuple[int, Prediction]]:
+        every = [each for there in self._by_partition.values() for each in reversed(there.values())]
+        every.sort(key=lambda each: each[0], reverse=True)  # stable: within one moment, the last written comes first
+        return every[:limit]
+
+
+class _Truths:
+    """The truth of the events whose labels came last."""
+
+    def __init__(self, use_case: AnyUseCase, kept: int) -> None:
+        self._kept = kept
+        self._target = None if isinstance(use_case.task, Clustering) else use_case.task.target
+        self._of_field = use_case.of_field
+        self._read: Callable[[bytes], Any] = msgspec.json.Decoder(use_case.label or msgspec.Raw).decode
+        self._by_event: OrderedDict[str, float] = OrderedDict()
+
+    def take(self, record: Record) -> None:
+        try:
+            label = self._read(record.value or b"")
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            return
+        truth = self._truth(label)
+        if truth is not None:
+            self._by_event[str(getattr(label, self._of_field))] = truth
+        if len(self._by_event) > self._kept:
+            self._by_event.popitem(last=False)
+
+    def _truth(self, label: Any) -> float | None:
+        if self._target is None:
+            return None
+        try:
+            found = self._target(label)
+        except Exception:  # noqa: BLE001 - an author's code may raise anything; the trainer dead-letters such a label
+            return None
+        return None if found is None else float(found)
+
+    def of(self, event_id: str) -> float | None:
+        return self._by_event.get(event_id)
+
+
+class _Thinned:
+    """Scorecards over all of history: when they become too many, every second one goes, and from then on."""
+
+    def __init__(self, kept: int) -> None:
+        self._kept = kept
+        self._read: Callable[[bytes], Scorecard] = msgspec.json.Decoder(Scorecard).decode
+        self._cards: list[Scorecard] = []
+        self._newest: Scorecard | None = None
+        self._every = 1
+        self._met = 0
+
+    def take(self, record: Record) -> None:
+        try:
+            card = self._read(record.value or b"")
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            return
+        again = self._newest is not None and self._newest.state_id == card.state_id
+        self._newest = card
+        if again:  # sent twice: on the embedded log an aborted transaction stays visible
+            return
+        if self._met % self._every == 0:
+            self._cards.append(card)
+        self._met += 1
+        if len(self._cards) > self._kept:
+            self._cards = self._cards[::2]
+            self._every *= 2
+
+    def all(self) -> list[Scorecard]:
+        if self._newest is None or self._cards[-1].state_id == self._newest.state_id:
+            return self._cards
+        return [*self._cards, self._newest]
+
+
+def _thinned(cards: list[Scorecard], limit: int) -> list[Scorecard]:
+    last = len(cards) - 1
+    if last < limit:
+        return cards
+    return [cards[last - round(i * last / max(limit - 1, 1))] for i in reversed(range(limit))]

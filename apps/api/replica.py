@@ -1,0 +1,148 @@
+"""One replica of the API: what it serves and shows, and the loops that keep both fresh."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import structlog
+
+from apps.api.board import Board
+from apps.api.guard import Load
+from apps.api.loading import Loader, Trust
+from apps.api.serving import Serving
+from apps.api.settings import ApiSettings
+from apps.api.watch import Watch
+from millrace.adapters.bus.port import Bus
+from millrace.adapters.online.port import OnlineStore
+from millrace.adapters.registry.port import Registry
+from millrace.domain.errors import UnknownUseCase
+from millrace.domain.usecase import AnyUseCase
+from millrace.runtime.health import Health
+from millrace.runtime.telemetry import METRICS
+
+log = structlog.get_logger()
+
+LONGEST_LOOK = 25.0
+"""Seconds after which a look that has not come back is given up; below what counts as stuck."""
+
+
+@dataclass(frozen=True, slots=True)
+class Adapters:
+    """What a replica reads from."""
+
+    bus: Bus
+    online: OnlineStore
+    registry: Registry
+    trust: Trust
+
+    async def close(self) -> None:
+        """Let go of all of it."""
+        for each in (self.bus, self.online, self.registry):
+            await each.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """One use case: what answers for it, and what was published about it."""
+
+    serving: Serving
+    board: Board
+    watch: Watch
+
+
+@dataclass
+class Replica:
+    """Everything behind the routes."""
+
+    settings: ApiSettings
+    use_cases: Sequence[AnyUseCase]
+    adapters: Adapters
+    health: Health = field(default_factory=Health)
+
+    def __post_init__(self) -> None:
+        self.load = Load(self.settings.max_in_flight)
+        self._loader = Loader(self.adapters.trust)
+        self.shown = {use_case.name: self._show(use_case) for use_case in self.use_cases}
+        METRICS.http_in_flight.set_function(self.load.in_flight)
+
+    @property
+    def registry(self) -> Registry:
+        """The registry."""
+        return self.adapters.registry
+
+    def one(self, name: str) -> Shown:
+        """Return one use case; raise `UnknownUseCase`, naming those there are."""
+        shown = self.shown.get(name)
+        if shown is None:
+            raise UnknownUseCase(f"there is no use case {name!r} here; there are: {', '.join(self.shown)}")
+        return shown
+
+    def _show(self, use_case: AnyUseCase) -> Shown:
+        its, settings = self.adapters, self.settings
+        serving = Serving(use_case, settings, its.online, its.registry, self._loader)
+        board = Board(
+            use_case,
+            predictions=settings.predictions_kept,
+            scorecards=settings.scorecards_kept,
+            labels=settings.labels_kept,
+        )
+        newest = {
+            use_case.topic("predictions"): settings.predictions_kept,
+            use_case.topic("labels"): settings.labels_kept,
+        }
+        watch = Watch(board, its.bus, newest, lambda: self.health.beat(f"{use_case.name} watch"))
+        METRICS.served_state_age.labels(use_case.name).set_function(lambda: _age(serving))
+        return Shown(serving, board, watch)
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Keep everything fresh while inside; a loop that dies makes the replica not live."""
+        tasks = [asyncio.create_task(work, name=name) for name, work in self._loops()]
+        for task in tasks:
+            task.add_done_callback(self._notice)
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            self._loader.close()
+            await self.adapters.close()
+
+    def _loops(self) -> list[tuple[str, Coroutine[Any, Any, None]]]:
+        return [
+            loop
+            for name, shown in self.shown.items()
+            for loop in (
+                (f"{name} live", self._keep_looking(f"{name} live", shown.serving.look_live)),
+                (f"{name} registered", self._keep_looking(f"{name} registered", shown.serving.look_registered)),
+                (f"{name} watch", shown.watch.run()),
+            )
+        ]
+
+    async def _keep_looking(self, name: str, look: Callable[[], Awaitable[float]]) -> None:
+        while True:
+            self.health.beat(name)
+            pause = 1.0
+            try:
+                async with asyncio.timeout(LONGEST_LOOK):
+                    pause = await look()
+            except TimeoutError:
+                log.warning("a look took too long and was given up", source=name, seconds=LONGEST_LOOK)
+            await asyncio.sleep(pause)
+
+    def _notice(self, task: asyncio.Task[None]) -> None:
+        if task.cancelled():
+            return
+        reason = repr(task.exception() or "it ended")
+        self.health.died(task.get_name(), reason)
+        log.error("a task has died", task=task.get_name(), reason=reason)
+
+
+def _age(serving: Serving) -> float:
+    return float("nan") if serving.served is None else time.monotonic() - serving.served.loaded_at

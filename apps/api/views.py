@@ -1,0 +1,187 @@
+"""What there is to read, as docs/wire.md says. Everything is read-only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from starlette.requests import Request
+from starlette.responses import Response
+
+from apps.api import replies
+from apps.api.predict import JSON, Predict, encoded
+from apps.api.problems import TooLate
+from apps.api.replica import Replica, Shown
+from apps.api.schema import event_schema
+from millrace.adapters.registry.port import ModelVersion
+from millrace.domain.usecase import Recorded
+
+Limit = Annotated[int, Query(ge=1, le=5_000, description="How many, at most.")]
+REF = "#/components/schemas/{name}"
+
+
+def answers(kind: type[replies.Reply], *also: int) -> dict[int | str, dict[str, Any]]:
+    """Return what a route answers, for its description."""
+    return {200: _as(JSON, kind.__name__, "What was asked for."), **{status: problem(status) for status in also}}
+
+
+def problem(status: int) -> dict[str, Any]:
+    """Return how a problem document is described."""
+    return _as("application/problem+json", "Problem", replies.PROBLEMS[status])
+
+
+def _as(media_type: str, schema: str, what: str) -> dict[str, Any]:
+    return {"description": what, "content": {media_type: {"schema": {"$ref": REF.format(name=schema)}}}}
+
+
+def v1(replica: Replica) -> APIRouter:
+    """Return the routes that describe use cases."""
+    router = APIRouter(prefix="/v1/use-cases", tags=["use cases"])
+    one = _one(replica)
+
+    @router.get("", responses=answers(replies.UseCases), summary="All use cases")
+    async def use_cases() -> Response:
+        return encoded(replies.UseCases(use_cases=[_listed(shown) for shown in replica.shown.values()]))
+
+    @router.get("/{uc}", responses=answers(replies.Detail, 404), summary="One use case as it stands")
+    async def use_case(uc: str) -> Response:
+        return encoded(_detail(one(uc)))
+
+    @router.get("/{uc}/scorecards", responses=answers(replies.Scorecards, 404, 422), summary="Scores, oldest first")
+    async def scorecards(uc: str, limit: Limit = 500) -> Response:
+        cards = one(uc).board.scorecards(limit)
+        metric = cards[-1].metric if cards else ""
+        return encoded(replies.Scorecards(use_case=uc, metric=metric, scorecards=cards))
+
+    @router.get(
+        "/{uc}/predictions", responses=answers(replies.Predictions, 404, 422), summary="Predictions, newest first"
+    )
+    async def predictions(uc: str, limit: Limit = 50) -> Response:
+        return encoded(replies.Predictions(use_case=uc, predictions=one(uc).board.predictions(limit)))
+
+    @router.get(
+        "/{uc}/models", responses=answers(replies.Versions, 404, 503), summary="Registered versions, newest first"
+    )
+    async def models(uc: str) -> Response:
+        one(uc)
+        async with replica.load.wait(replica.settings.answer_timeout, TooLate, "asking the registry"):
+            versions = await replica.registry.versions(uc)
+        return encoded(replies.Versions(use_case=uc, versions=[_version(it) for it in versions]))
+
+    return router
+
+
+def asking(replica: Replica) -> APIRouter:
+    """Return the routes by which events are asked about; each use case's are described apart (`openapi`)."""
+    router = APIRouter(prefix="/v1/use-cases", include_in_schema=False)
+    one = _one(replica)
+    answered = Predict(replica.settings, replica.load)
+
+    async def predict(request: Request) -> Response:
+        return await answered(one(request.path_params["uc"]).serving, request)
+
+    @router.get("/{uc}/example")
+    async def example(uc: str, seed: int | None = None) -> Response:
+        serving = one(uc).serving
+        return Response(serving.example(seed), media_type=JSON)
+
+    # A plain route: validation by FastAPI would cost more than the answer.
+    router.add_route("/{uc}/predict", predict, methods=["POST"], include_in_schema=False)
+    return router
+
+
+def probes(replica: Replica) -> APIRouter:
+    """Return what supervisors and Prometheus ask."""
+    router = APIRouter(tags=["probes"])
+
+    @router.get("/livez", summary="Whether every loop advances", responses={503: {"description": "One does not."}})
+    async def livez() -> Response:
+        live = replica.health.live()
+        return _with_status(encoded(live), live["live"])
+
+    @router.get("/readyz", summary="Whether every use case is answered for", responses=answers(replies.Platform))
+    async def readyz() -> Response:
+        each = {name: _readiness(shown) for name, shown in replica.shown.items()}
+        ready = all(it.ready for it in each.values())
+        return _with_status(encoded(replies.Platform(ready=ready, use_cases=each)), ready)
+
+    @router.get("/metrics", summary="Metrics, for Prometheus")
+    def metrics() -> Response:
+        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+
+    return router
+
+
+def _with_status(response: Response, well: bool) -> Response:
+    response.status_code = 200 if well else 503
+    return response
+
+
+def _one(replica: Replica) -> Callable[[str], Shown]:
+    return replica.one
+
+
+def _listed(shown: Shown) -> replies.Listed:
+    it = shown.serving.use_case
+    return replies.Listed(
+        name=it.name,
+        question=it.question,
+        task=it.task.name,
+        unit=it.task.unit,
+        ready=shown.serving.served is not None,
+    )
+
+
+def _readiness(shown: Shown) -> replies.Readiness:
+    served = shown.serving.served
+    if served is None:
+        return replies.Readiness(ready=False, reason=shown.serving.why_not_ready())
+    return replies.Readiness(ready=True, state_id=served.header.state_id, reason=shown.serving.degraded)
+
+
+def _detail(shown: Shown) -> replies.Detail:
+    serving, it = shown.serving, shown.serving.use_case
+    served = serving.served
+    roles = served.state.roles() if served else {}
+    return replies.Detail(
+        name=it.name,
+        question=it.question,
+        task=it.task.name,
+        unit=it.task.unit,
+        ready=served is not None,
+        event_schema=event_schema(it),
+        id_field=serving.events.id_field,
+        key_field=serving.events.key_field,
+        candidates=[
+            replies.Competitor(name=name, role=roles.get(name), about=candidate.about)  # type: ignore[arg-type]
+            for name, candidate in it.candidates.items()
+        ],
+        baselines=list(it.baselines),
+        champion=served.header.champion if served else None,
+        state_id=served.header.state_id if served else None,
+        trained_until=served.header.trained_until if served else None,
+        serving_from=served.serving_from if served else None,
+        model_version=served.model_version if served else None,
+        source=_origin(it.source),
+        degraded=serving.degraded if served else serving.why_not_ready(),
+    )
+
+
+def _origin(source: Recorded | None) -> replies.Origin | None:
+    if source is None:
+        return None
+    return replies.Origin(about=source.about, licence=source.licence, replay=isinstance(source, Recorded))
+
+
+def _version(it: ModelVersion) -> replies.Version:
+    return replies.Version(
+        version=it.version,
+        state_id=it.state_id,
+        champion=it.champion,
+        trained_until=it.trained_until,
+        created_at=it.created_at,
+        aliases=list(it.aliases),
+        metrics=dict(it.metrics),
+    )

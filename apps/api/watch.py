@@ -1,0 +1,102 @@
+"""Reads what is published about one use case, for as long as the process lives, wherever the log may be."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+
+import structlog
+
+from apps.api.board import Board
+from millrace.adapters.bus.port import Bus, Reader, TopicPartition
+from millrace.domain.errors import HistoryLost, MillraceError, NotReady
+
+log = structlog.get_logger()
+
+_AGAIN_AFTER = 1.0
+_LOOK_AT_LOG = 5.0
+"""Seconds between two looks whether the log is still the one that is read."""
+_AT_ONCE = 500
+"""Records taken between two chances for a request to be answered."""
+
+
+class Watch:
+    """Keeps a board filled. While the log is away the board stays as it is."""
+
+    def __init__(self, board: Board, bus: Bus, newest: Mapping[str, int], beat: Callable[[], None]) -> None:
+        """Read at most the `newest` records of a topic's partition that has more; of other topics, all."""
+        self._board = board
+        self._bus = bus
+        self._newest = newest
+        self._beat = beat
+        self._cluster = ""
+        self._positions: dict[TopicPartition, int] = {}
+        self.trouble: str | None = "not read yet"
+
+    async def run(self) -> None:
+        """Read, for ever."""
+        while True:
+            try:
+                await self._read_until_trouble()
+            except HistoryLost as error:
+                self._positions = {}
+                self._begins(error)
+            except MillraceError as error:
+                self._begins(error)
+            self._beat()
+            await asyncio.sleep(_AGAIN_AFTER)
+
+    async def _read_until_trouble(self) -> None:
+        reader = await self._bus.reader(await self._where_to_go_on())
+        try:
+            self._over()
+            await self._read(reader)
+        finally:
+            await reader.close()
+
+    async def _read(self, reader: Reader) -> None:
+        now = asyncio.get_running_loop().time
+        due = now() + _LOOK_AT_LOG
+        while True:
+            self._beat()
+            for records in (await reader.read(timeout=0.25, max_records=_AT_ONCE)).values():
+                for record in records:
+                    self._board.take(record)
+            self._positions = {where: reader.position(where) for where in self._positions}
+            if now() > due:
+                await self._see_that_it_is_the_same_log()
+                due = now() + _LOOK_AT_LOG
+            await asyncio.sleep(0)
+
+    async def _see_that_it_is_the_same_log(self) -> None:
+        there = await self._bus.cluster_id()
+        if there != self._cluster:
+            raise HistoryLost(f"the log is another one now: {there}, before {self._cluster}")
+
+    async def _where_to_go_on(self) -> dict[TopicPartition, int]:
+        """Return where reading goes on; from the start where this log was not read before."""
+        cluster = await self._bus.cluster_id()
+        counts = await self._bus.partitions(self._board.topics)
+        missing = [topic for topic, count in counts.items() if not count]
+        if missing:
+            raise NotReady(f"there is no topic {', '.join(missing)} yet")
+        where = [TopicPartition(topic, number) for topic, count in counts.items() for number in range(count)]
+        known = self._positions if cluster == self._cluster else {}
+        first, after = await self._bus.beginning(where), await self._bus.end(where)
+        self._cluster = cluster
+        self._positions = {it: known.get(it, self._start(it, first[it], after[it])) for it in where}
+        return self._positions
+
+    def _start(self, where: TopicPartition, first: int, after: int) -> int:
+        newest = self._newest.get(where.topic)
+        return first if newest is None else max(first, after - newest)
+
+    def _begins(self, error: MillraceError) -> None:
+        if str(error) != self.trouble:
+            log.warning("what is published is not read", reason=str(error), topics=self._board.topics)
+        self.trouble = str(error)
+
+    def _over(self) -> None:
+        if self.trouble is not None:
+            log.info("what is published is read", topics=self._board.topics)
+        self.trouble = None

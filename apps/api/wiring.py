@@ -1,0 +1,24 @@
+"""Puts a replica together from its settings: real log, stores and registry. Nothing connects before it is asked."""
+
+from __future__ import annotations
+
+from apps.api.loading import trust_in
+from apps.api.replica import Adapters, Replica
+from apps.api.settings import ApiSettings
+from millrace.adapters.bus.kafka import KafkaBus
+from millrace.adapters.online.redis import RedisOnlineStore
+from millrace.adapters.registry.mlflow import open_registry
+from millrace.usecases import find, names
+
+PATIENCE = 10.0
+"""Seconds to wait for the log."""
+
+
+def replica_of(settings: ApiSettings) -> Replica:
+    """Return the replica that settings describe; raise `UnknownUseCase` for one that nobody defined."""
+    use_cases = [find(name) for name in settings.use_cases or names()]
+    bus = KafkaBus(settings.bootstrap, embedded=settings.embedded_log, client_id="millrace-api", patience=PATIENCE)
+    adapters = Adapters(
+        bus, RedisOnlineStore(settings.redis), open_registry(settings), trust_in(settings.trusted_keys())
+    )
+    return Replica(settings, use_cases, adapters)
