@@ -15,7 +15,7 @@ from apps.api.replica import Replica
 from millrace import __version__
 
 
-def make_app(replica: Replica) -> FastAPI:
+def create_app(replica: Replica) -> FastAPI:
     """Return the application; its lifespan runs the replica's loops."""
 
     @asynccontextmanager

@@ -30,13 +30,13 @@ def server(replica: Replica) -> uvicorn.Server:
     """Return the server of a replica. One worker: more replicas are more processes, each with its own metrics."""
     import uvicorn
 
-    from apps.api.app import make_app
+    from apps.api.app import create_app
     from apps.api.protocol import bounded
 
     its = replica.settings
     found = uvicorn.Server(
         uvicorn.Config(
-            make_app(replica),
+            create_app(replica),
             host=its.api_host,
             port=its.api_port,
             http=bounded(its),

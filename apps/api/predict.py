@@ -12,11 +12,12 @@ from starlette.responses import Response
 from apps.api.guard import Load
 from apps.api.problems import TooLarge, TooLate, TooSlow
 from apps.api.replies import Answered
-from apps.api.serving import Serving
+from apps.api.serving import Serving, joined
 from apps.api.settings import ApiSettings
 from apps.api.sources import Served
 from millrace.domain.errors import Refused
 from millrace.domain.facts import Event
+from millrace.learning.serving import Answer
 from millrace.runtime.telemetry import METRICS
 
 JSON = "application/json"
@@ -84,8 +85,15 @@ def answer(serving: Serving, served: Served, event: Event, degraded: str | None)
         occurred_at=_text(event.occurred_at),
         serving_from=served.serving_from,
         model_version=served.model_version,
-        degraded=degraded,
+        degraded=joined(degraded, _silence(said)),
     )
+
+
+def _silence(said: Answer) -> str | None:
+    """Return what to say when the champion says nothing."""
+    if said.value is not None:
+        return None
+    return f"the champion, {said.champion}, has no answer to this event" if said.champion else "there is no champion"
 
 
 def _text(at: datetime) -> str:

@@ -32,13 +32,12 @@ LONGEST_LOOK = 25.0
 
 
 @dataclass(frozen=True, slots=True)
-class Adapters:
+class Services:
     """What a replica reads from."""
 
     bus: Bus
     online: OnlineStore
     registry: Registry
-    trust: Trust
 
     async def close(self) -> None:
         """Let go of all of it."""
@@ -59,21 +58,26 @@ class Shown:
 class Replica:
     """Everything behind the routes."""
 
-    settings: ApiSettings
     use_cases: Sequence[AnyUseCase]
-    adapters: Adapters
+    settings: ApiSettings
+    services: Services
+    trust: Trust
     health: Health = field(default_factory=Health)
 
     def __post_init__(self) -> None:
         self.load = Load(self.settings.max_in_flight)
-        self._loader = Loader(self.adapters.trust)
+        self._loader = Loader(self.trust)
         self.shown = {use_case.name: self._show(use_case) for use_case in self.use_cases}
         METRICS.http_in_flight.set_function(self.load.in_flight)
 
     @property
     def registry(self) -> Registry:
         """The registry."""
-        return self.adapters.registry
+        return self.services.registry
+
+    def serving(self, name: str) -> Serving:
+        """Return what answers for one use case."""
+        return self.one(name).serving
 
     def one(self, name: str) -> Shown:
         """Return one use case; raise `UnknownUseCase`, naming those there are."""
@@ -83,7 +87,7 @@ class Replica:
         return shown
 
     def _show(self, use_case: AnyUseCase) -> Shown:
-        its, settings = self.adapters, self.settings
+        its, settings = self.services, self.settings
         serving = Serving(use_case, settings, its.online, its.registry, self._loader)
         board = Board(
             use_case,
@@ -112,7 +116,7 @@ class Replica:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             self._loader.close()
-            await self.adapters.close()
+            await self.services.close()
 
     def _loops(self) -> list[tuple[str, Coroutine[Any, Any, None]]]:
         return [

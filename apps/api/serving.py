@@ -103,10 +103,10 @@ class Serving:
             self.served, self.degraded = live.held, live.trouble
         elif registered.held is not None:
             because = live.trouble if self.prefers == "live" else None
-            self.served, self.degraded = registered.held, _joined(because, registered.trouble)
+            self.served, self.degraded = registered.held, joined(because, registered.trouble)
         else:
             self.served = live.held or self.served
-            self.degraded = _joined(live.trouble, registered.trouble)
+            self.degraded = joined(live.trouble, registered.trouble)
 
     async def asked_for(self, model: str) -> Served:
         """Return the registered version that `registered`, `alias:NAME` or `version:N` names.
@@ -162,5 +162,6 @@ def _which(model: str, alias: str) -> str:
     raise Refused(f"model is {model!r}; say registered, alias:NAME or version:NUMBER", field="model")
 
 
-def _joined(*reasons: str | None) -> str | None:
+def joined(*reasons: str | None) -> str | None:
+    """Return reasons as one, or `None` when there is none."""
     return "; ".join(reason for reason in reasons if reason) or None

@@ -45,30 +45,32 @@ def v1(replica: Replica) -> APIRouter:
     async def use_cases() -> Response:
         return encoded(replies.UseCases(use_cases=[_listed(shown) for shown in replica.shown.values()]))
 
-    @router.get("/{uc}", responses=answers(replies.Detail, 404), summary="One use case as it stands")
-    async def use_case(uc: str) -> Response:
-        return encoded(_detail(one(uc)))
+    @router.get("/{use_case}", responses=answers(replies.Detail, 404), summary="One use case as it stands")
+    async def use_case(use_case: str) -> Response:
+        return encoded(_detail(one(use_case)))
 
-    @router.get("/{uc}/scorecards", responses=answers(replies.Scorecards, 404, 422), summary="Scores, oldest first")
-    async def scorecards(uc: str, limit: Limit = 500) -> Response:
-        cards = one(uc).board.scorecards(limit)
+    @router.get(
+        "/{use_case}/scorecards", responses=answers(replies.Scorecards, 404, 422), summary="Scores, oldest first"
+    )
+    async def scorecards(use_case: str, limit: Limit = 500) -> Response:
+        cards = one(use_case).board.scorecards(limit)
         metric = cards[-1].metric if cards else ""
-        return encoded(replies.Scorecards(use_case=uc, metric=metric, scorecards=cards))
+        return encoded(replies.Scorecards(use_case=use_case, metric=metric, scorecards=cards))
 
     @router.get(
-        "/{uc}/predictions", responses=answers(replies.Predictions, 404, 422), summary="Predictions, newest first"
+        "/{use_case}/predictions", responses=answers(replies.Predictions, 404, 422), summary="Predictions, newest first"
     )
-    async def predictions(uc: str, limit: Limit = 50) -> Response:
-        return encoded(replies.Predictions(use_case=uc, predictions=one(uc).board.predictions(limit)))
+    async def predictions(use_case: str, limit: Limit = 50) -> Response:
+        return encoded(replies.Predictions(use_case=use_case, predictions=one(use_case).board.predictions(limit)))
 
     @router.get(
-        "/{uc}/models", responses=answers(replies.Versions, 404, 503), summary="Registered versions, newest first"
+        "/{use_case}/models", responses=answers(replies.Versions, 404, 503), summary="Registered versions, newest first"
     )
-    async def models(uc: str) -> Response:
-        one(uc)
+    async def models(use_case: str) -> Response:
+        one(use_case)
         async with replica.load.wait(replica.settings.answer_timeout, TooLate, "asking the registry"):
-            versions = await replica.registry.versions(uc)
-        return encoded(replies.Versions(use_case=uc, versions=[_version(it) for it in versions]))
+            versions = await replica.registry.versions(use_case)
+        return encoded(replies.Versions(use_case=use_case, versions=[_version(it) for it in versions]))
 
     return router
 
@@ -80,15 +82,15 @@ def asking(replica: Replica) -> APIRouter:
     answered = Predict(replica.settings, replica.load)
 
     async def predict(request: Request) -> Response:
-        return await answered(one(request.path_params["uc"]).serving, request)
+        return await answered(one(request.path_params["use_case"]).serving, request)
 
-    @router.get("/{uc}/example")
-    async def example(uc: str, seed: int | None = None) -> Response:
-        serving = one(uc).serving
+    @router.get("/{use_case}/example")
+    async def example(use_case: str, seed: int | None = None) -> Response:
+        serving = one(use_case).serving
         return Response(serving.example(seed), media_type=JSON)
 
     # A plain route: validation by FastAPI would cost more than the answer.
-    router.add_route("/{uc}/predict", predict, methods=["POST"], include_in_schema=False)
+    router.add_route("/v1/use-cases/{use_case}/predict", predict, methods=["POST"], include_in_schema=False)
     return router
 
 

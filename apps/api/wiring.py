@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from apps.api.loading import trust_in
-from apps.api.replica import Adapters, Replica
+from apps.api.replica import Replica, Services
 from apps.api.settings import ApiSettings
 from millrace.adapters.bus.kafka import KafkaBus
 from millrace.adapters.online.redis import RedisOnlineStore
@@ -18,7 +18,5 @@ def replica_of(settings: ApiSettings) -> Replica:
     """Return the replica that settings describe; raise `UnknownUseCase` for one that nobody defined."""
     use_cases = [find(name) for name in settings.use_cases or names()]
     bus = KafkaBus(settings.bootstrap, embedded=settings.embedded_log, client_id="millrace-api", patience=PATIENCE)
-    adapters = Adapters(
-        bus, RedisOnlineStore(settings.redis), open_registry(settings), trust_in(settings.trusted_keys())
-    )
-    return Replica(settings, use_cases, adapters)
+    services = Services(bus, RedisOnlineStore(settings.redis), open_registry(settings))
+    return Replica(use_cases, settings, services, trust_in(settings.trusted_keys()))
