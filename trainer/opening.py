@@ -80,6 +80,7 @@ class Opening:
         if found is None or found.shard.cluster_id != cluster.id:
             return await self._from_genesis(cluster, writer, entries, genesis)
         self._refuse_other_partitions(cluster, found.shard)
+        self._refuse_other_topics(cluster, genesis)
         shard, start = found.shard, found.shard.state_id
         feed = await self._feed(cluster, shard)
         line = line_from(shard.offset, [it for it in entries if it.offset > shard.offset])
@@ -142,6 +143,8 @@ class Opening:
         for it in line:
             for text, (_, end) in getattr(it.entry, "ranges", {}).items():
                 positions[TopicPartition.parse(text)] = end
+        remade = {topic for topic, it in genesis.entry.topics.items() if it and cluster.ids.get(topic) not in ("", it)}
+        positions = {where: at for where, at in positions.items() if where.topic not in remade}
         why = f"asked for by MILLRACE_NEW_EPOCH, after entry {line[-1].offset if line else genesis.offset}"
         return await self._write_genesis(cluster, writer, None, genesis.entry.epoch + 1, positions, why)
 
@@ -195,6 +198,17 @@ class Opening:
                 )
         positions = {each: shard.positions[each] for each in where}
         return await Feed.open(self._bus, Intake(self._use_case), positions, self._settings.idle_timeout)
+
+    @staticmethod
+    def _refuse_other_topics(cluster: Cluster, genesis: Written | None) -> None:
+        began = genesis.entry.topics if genesis is not None and isinstance(genesis.entry, Genesis) else {}
+        for topic, here in cluster.ids.items():
+            there = began.get(topic)
+            if here and there and here != there:
+                raise HistoryLost(
+                    f"{topic} was made anew (it was {there}, it is {here}): its offsets mean other records now; "
+                    f"begin a new epoch with MILLRACE_NEW_EPOCH=true"
+                )
 
     @staticmethod
     def _refuse_other_partitions(cluster: Cluster, shard: Shard) -> None:
