@@ -60,14 +60,22 @@ def describe(app: FastAPI, replica: Replica) -> None:
 def document(app: FastAPI, replica: Replica) -> dict[str, Any]:
     """Return the OpenAPI document."""
     found = get_openapi(title=app.title, version=app.version, description=ABOUT, routes=app.routes)
-    schemas = found.setdefault("components", {}).setdefault("schemas", {})
+    schemas = found["components"]["schemas"] = {}
     schemas.update(msgspec.json.schema_components(_REPLIES, ref_template=REF)[1])
+    _say_only_what_may_come(found["paths"])
     for shown in replica.shown.values():
         use_case = shown.serving.use_case
         event, components = _event(use_case)
         schemas.update(components)
         found["paths"].update(_paths(use_case, event))
     return found
+
+
+def _say_only_what_may_come(paths: dict[str, Any]) -> None:
+    """Take FastAPI's own answer to wrong parameters out: it is never given (`problems`)."""
+    for operation in (each for path in paths.values() for each in path.values()):
+        if "HTTPValidationError" in str(operation["responses"].get("422")):
+            del operation["responses"]["422"]
 
 
 def _event(use_case: AnyUseCase) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Match, Route
+from starlette.types import Scope
 
 from apps.api import replies
 from apps.api.predict import JSON, Predict, encoded
@@ -39,7 +40,7 @@ def _as(media_type: str, schema: str, what: str) -> dict[str, Any]:
 def v1(replica: Replica) -> APIRouter:
     """Return the routes that describe use cases."""
     router = APIRouter(prefix="/v1/use-cases", tags=["use cases"])
-    one = _one(replica)
+    one = replica.one
 
     @router.get("", responses=answers(replies.UseCases), summary="All use cases")
     async def use_cases() -> Response:
@@ -75,22 +76,33 @@ def v1(replica: Replica) -> APIRouter:
     return router
 
 
-def asking(replica: Replica) -> APIRouter:
-    """Return the routes by which events are asked about; each use case's are described apart (`openapi`)."""
-    router = APIRouter(prefix="/v1/use-cases", include_in_schema=False)
-    one = _one(replica)
+class PlainRoute(Route):
+    """A route without FastAPI's checks, which would cost more than the answer. It names itself, as FastAPI's do."""
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Tell whether a request is for this route."""
+        match, found = super().matches(scope)
+        return match, {**found, "route": self}
+
+
+def predict(replica: Replica) -> PlainRoute:
+    """Return the route by which events are asked about; each use case's is described apart (`openapi`)."""
     answered = Predict(replica.settings, replica.load)
 
     async def predict(request: Request) -> Response:
-        return await answered(one(request.path_params["use_case"]).serving, request)
+        return await answered(replica.serving(request.path_params["use_case"]), request)
+
+    return PlainRoute("/v1/use-cases/{use_case}/predict", predict, methods=["POST"], include_in_schema=False)
+
+
+def examples(replica: Replica) -> APIRouter:
+    """Return the route of example events; each use case's is described apart (`openapi`), by its event."""
+    router = APIRouter(prefix="/v1/use-cases", include_in_schema=False)
 
     @router.get("/{use_case}/example")
     async def example(use_case: str, seed: int | None = None) -> Response:
-        serving = one(use_case).serving
-        return Response(serving.example(seed), media_type=JSON)
+        return Response(replica.serving(use_case).example(seed), media_type=JSON)
 
-    # A plain route: validation by FastAPI would cost more than the answer.
-    router.add_route("/v1/use-cases/{use_case}/predict", predict, methods=["POST"], include_in_schema=False)
     return router
 
 
@@ -119,10 +131,6 @@ def probes(replica: Replica) -> APIRouter:
 def _with_status(response: Response, well: bool) -> Response:
     response.status_code = 200 if well else 503
     return response
-
-
-def _one(replica: Replica) -> Callable[[str], Shown]:
-    return replica.one
 
 
 def _listed(shown: Shown) -> replies.Listed:
