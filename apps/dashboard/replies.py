@@ -35,7 +35,7 @@ class Competitor(Reply, frozen=True, kw_only=True):
     """A candidate, its role now, and what its author says of it."""
 
     name: str
-    role: str = "challenger"
+    role: str | None = None
     about: str = ""
 
 
@@ -127,7 +127,7 @@ class Answered(Reply, frozen=True, kw_only=True):
     event_id: str = ""
     value: float | None = None
     unit: str = ""
-    champion: str = ""
+    champion: str | None = None
     by_candidate: dict[str, float | None] = {}
     baselines: dict[str, float | None] = {}
     features: dict[str, Value] = {}

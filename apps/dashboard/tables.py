@@ -9,6 +9,9 @@ from apps.dashboard import words
 from apps.dashboard.replies import Answered, Published, Value, Version
 from apps.dashboard.standing import ORDER
 
+RECENT = "recent_"
+VERSUS = "versus_champion"
+
 
 @dataclass(frozen=True)
 class Foreseen:
@@ -97,16 +100,21 @@ def _registered(it: Version, use_case: str) -> Registered:
         state=words.state(it.state_id, use_case),
         champion=it.champion or words.NOTHING,
         aliases=it.aliases,
-        metrics=" · ".join(f"{_metric(name)} {words.number(value)}" for name, value in sorted(it.metrics.items())[:3]),
+        metrics=_metrics(it.metrics),
         created=words.minute(it.created_at),
         until=words.minute(it.trained_until),
     )
 
 
-def _metric(name: str) -> str:
-    """Write a registry's metric name, in which a dot or slash tells the window."""
-    window, _, last = name.replace("/", ".").rpartition(".")
-    return f"{words.metric(last)} {window}".strip()
+def _metrics(metrics: Mapping[str, float]) -> str:
+    """Word a version's metrics; `recent_` names the recent window, as in the registry."""
+    named = {
+        f"{words.metric(name.removeprefix(RECENT))}{' recent' if name.startswith(RECENT) else ''}": name
+        for name in metrics
+    }
+    return " · ".join(
+        f"{shown} {words.number(metrics[name])}" for shown, name in sorted(named.items()) if name != VERSUS
+    )
 
 
 def reply(answered: Answered, use_case: str, keys: Mapping[str, str]) -> Reply:
@@ -115,7 +123,7 @@ def reply(answered: Answered, use_case: str, keys: Mapping[str, str]) -> Reply:
     return Reply(
         value=value,
         unit=unit,
-        champion=answered.champion,
+        champion=answered.champion or "",
         state_id=answered.state_id,
         until=words.minute(answered.trained_until),
         profiles_at=words.state(answered.profiles_at, use_case) if answered.profiles_at else "",
@@ -134,7 +142,7 @@ def _serving(answered: Answered) -> str:
 
 
 def _estimates(answered: Answered, keys: Mapping[str, str]) -> list[Named]:
-    roles = dict.fromkeys(answered.by_candidate, "challenger") | {answered.champion: "champion"}
+    roles = dict.fromkeys(answered.by_candidate, "challenger") | {answered.champion or "": "champion"}
     roles |= dict.fromkeys(answered.baselines, "baseline")
     values = answered.by_candidate | answered.baselines
     rows = [_estimate(name, value, answered.unit, roles[name], keys) for name, value in values.items()]

@@ -220,7 +220,7 @@ class FakeApi:
                 "trained_until": stamp(BEGAN + timedelta(minutes=37 * 40 * n)),
                 "created_at": stamp(datetime.now(UTC) - timedelta(minutes=5 * (newest - n))),
                 "aliases": ["champion"] if n == newest else [],
-                "metrics": {"recent.mae": 9.4 + 4 / n, "overall.mae": 9.9 + 6 / n},
+                "metrics": {"recent_mae": 9.4 + 4 / n, "mae": 9.9 + 6 / n, "rmse": 15.1 + 9 / n, "r2": 0.72},
             }
             for n in range(newest, 0, -1)
         ]

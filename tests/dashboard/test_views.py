@@ -98,7 +98,9 @@ def test_predictions_show_their_error_once_the_truth_is_known() -> None:
 
 def test_versions_come_newest_first() -> None:
     """Version 10 is newer than version 9."""
-    rows = tables.registered([Version(version=9), Version(version="10", aliases=["champion"])], "x")
+    metrics = {"mae": 9.0, "recent_mae": 8.0, "versus_champion": 0.0}
+    rows = tables.registered([Version(version=9, metrics=metrics), Version(version="10", aliases=["champion"])], "x")
+    assert rows[1].metrics.replace("\N{NO-BREAK SPACE}", " ") == "MAE 9.00 · MAE recent 8.00"
     assert [(it.version, it.aliases) for it in rows] == [("10", ["champion"]), ("9", [])]
 
 
