@@ -28,6 +28,7 @@ from millrace.domain.times import micros
 from millrace.domain.usecase import AnyUseCase, Fact
 from millrace.learning.contest import Contest
 from millrace.learning.profiles import Memory
+from millrace.runtime.collector import fit_collector
 from millrace.runtime.embedded.stack import Stack
 from millrace.runtime.settings import Connections
 from trainer.settings import TrainerSettings
@@ -148,6 +149,7 @@ async def bench_learner(
     say: Progress,
 ) -> Bench:
     """Measure in turn, bare and on the log, some rounds; each round on topics of its own."""
+    fit_collector()  # for both sides alike
     events = sum(isinstance(fact, Event) for fact in facts)
     labelled = _labelled(new_use_case(0), facts)
     bares, mills, batches, scores = [], [], [], []

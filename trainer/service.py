@@ -11,6 +11,7 @@ from mode import Service
 
 from millrace.domain.errors import Fenced, HistoryLost, IncompatibleState, MillraceError
 from millrace.domain.usecase import AnyUseCase
+from millrace.runtime.collector import fit_collector
 from millrace.runtime.health import Health
 from trainer.report import Report
 from trainer.settings import TrainerSettings
@@ -57,6 +58,7 @@ class Trainer(Service):
         self._health.beat("learner")
         self._on = services(self._settings)
         self._training, outlets, said = await open_training(self._settings, self._use_case, self._on)
+        fit_collector()
         log.info("shard taken up", state_id=str(self._training.shard.state_id), said=said)
         self._report = Report(self._training, outlets, self._on.bus, said)
         beside = [asyncio.create_task(it) for it in (*self._training.background(), self._keep_told())]

@@ -58,6 +58,7 @@ def _run(name: str, limit: int | None) -> Report:
 
     from millrace.cli.consoles import ERR
     from millrace.rehearsal import rehearse as run
+    from millrace.runtime.collector import fit_collector
     from millrace.usecases import find
 
     use_case = find(name)
@@ -65,6 +66,7 @@ def _run(name: str, limit: int | None) -> Report:
     with Progress(*columns, console=ERR, transient=True) as bars:
         reading = bars.add_task("reading the recording", total=100)
         facts = _facts(use_case, lambda share: bars.update(reading, completed=round(100 * share)))[:limit]
+        fit_collector()
         learning = bars.add_task("rehearsing", total=len(facts))
         return run(use_case, facts, lambda done, _of: bars.update(learning, completed=done))
 
