@@ -53,6 +53,7 @@ class Loader:
     def __init__(self, trust: Trust) -> None:
         self._trust = trust
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="loading")
+        self._opened: set[str] = set()
 
     async def open(self, use_case: AnyUseCase, sealed: bytes) -> ServingState:
         """Verify and read a sealed state; raise `Untrusted`, `IncompatibleState` or `NotReady`."""
@@ -70,7 +71,9 @@ class Loader:
         # Unpickling makes many objects and no garbage: a collection meanwhile would stop the requests, for nothing.
         gc.disable()
         try:
-            return ServingState.open(use_case, sealed, self._trust())
+            state = ServingState.open(use_case, sealed, self._trust())
+            self._spare_what_stays(use_case)
+            return state
         except _UNREADABLE as error:
             raise IncompatibleState(
                 f"a state of {use_case.name} is genuine but does not load here ({type(error).__name__}: {error}): it was "
@@ -78,6 +81,16 @@ class Loader:
             ) from error
         finally:
             gc.enable()
+
+    def _spare_what_stays(self, use_case: AnyUseCase) -> None:
+        """Keep the libraries out of every later collection: the first state of a use case imports what it needs.
+
+        Once only: what is frozen is freed when nobody holds it, but garbage in circles that was frozen stays for ever.
+        """
+        if use_case.name not in self._opened:
+            self._opened.add(use_case.name)
+            gc.collect()
+            gc.freeze()
 
     def close(self) -> None:
         """Let go; what is being loaded is finished first, unseen."""

@@ -133,7 +133,9 @@ def facts(seed: int = 1) -> Iterator[tuple[Parcel, Delivered]]:
     i = 0
     while True:
         at = START + timedelta(minutes=2 * i)
-        parcel = Parcel(occurred_at=at, parcel_id=f"p{i}", depot=f"depot-{rng.randrange(4)}", distance=rng.uniform(1, 50))
+        parcel = Parcel(
+            occurred_at=at, parcel_id=f"p{i}", depot=f"depot-{rng.randrange(4)}", distance=rng.uniform(1, 50)
+        )
         late = round(parcel.distance / 5 + rng.gauss(0, 2), 1)
         yield parcel, Delivered(known_at=at + timedelta(minutes=1), parcel_id=f"p{i}", minutes_late=late)
         i += 1
@@ -268,7 +270,10 @@ class World:
         """Run an API over this world."""
         app, replica = self.app(**changes)
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-        async with app.router.lifespan_context(app), httpx.AsyncClient(transport=transport, base_url="http://api") as http:
+        async with (
+            app.router.lifespan_context(app),
+            httpx.AsyncClient(transport=transport, base_url="http://api") as http,
+        ):
             yield Api(http, replica)
 
 
