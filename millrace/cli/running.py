@@ -1,0 +1,67 @@
+"""Runs a platform under a supervisor, and keeps what `millrace status` reads."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from millrace.cli.screen import Screen
+from millrace.runtime.home import Home, PartStanding, Standing
+from millrace.runtime.parts import Platform, Wishes, platform
+from millrace.runtime.supervision.supervisor import Happening, Supervisor
+
+
+def run(wishes: Wishes) -> None:
+    """Run a platform until Ctrl-C; return when all of it has ended. Raises `AlreadyRunning`."""
+    home = Home(wishes.home)
+    with home.claim():
+        made = platform(wishes, home.ports(wishes.usual_ports(), wishes.ports))
+        asyncio.run(_supervise(home, made, Screen(made, wishes)))
+
+
+async def _supervise(home: Home, made: Platform, screen: Screen) -> None:
+    def tell(happening: Happening) -> None:
+        screen.happened(happening)
+        home.write(standing())
+
+    supervisor = Supervisor(made.parts, home.logs, tell)
+    standing = _writer(made, supervisor)
+    for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        asyncio.get_running_loop().add_signal_handler(each, _stop, supervisor, screen)
+    with screen.showing(supervisor.children):
+        await supervisor.run()
+
+
+def _stop(supervisor: Supervisor, screen: Screen) -> None:
+    screen.stopping()
+    supervisor.stop()
+
+
+def _writer(made: Platform, supervisor: Supervisor) -> Callable[[], Standing]:
+    """Return a function that says how the platform is."""
+    started = datetime.now(UTC).isoformat(timespec="seconds")
+
+    def standing() -> Standing:
+        return Standing(
+            pid=os.getpid(),
+            guard=supervisor.guard.pid,
+            started_at=started,
+            environment=made.environment,
+            parts=[
+                PartStanding(
+                    name=child.part.name,
+                    address=child.part.address,
+                    pid=child.pid,
+                    state=child.state,
+                    restarts=max(0, child.restarts),
+                    log=str(child.log),
+                    health=child.part.health,
+                )
+                for child in supervisor.children
+            ],
+        )
+
+    return standing

@@ -1,0 +1,107 @@
+"""`millrace up`: the whole platform on this machine, until Ctrl-C."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+EXAMPLES = """
+Examples:
+
+  millrace up                                 everything, from wheels; no Docker, no Java
+
+  millrace up --kafka local                   the same on a real Apache Kafka (Java and Maven fetch it)
+
+  millrace up --kafka HOST:PORT --s3 URL      on services that exist; credentials come as MILLRACE_S3_ACCESS_KEY, …
+
+  millrace up --speed 60 --no-dashboard       a minute of the stream in a second, without pages
+"""
+
+_BOOTSTRAP = re.compile(r"[^\s:,/]+:\d+(,[^\s:,/]+:\d+)*")
+_SCHEMES = {"s3": ("http", "https"), "redis": ("redis", "rediss"), "mlflow": ("http", "https")}
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("up", epilog=EXAMPLES)(up)
+
+
+def _log(given: str) -> str:
+    if given in ("", "local") or _BOOTSTRAP.fullmatch(given):
+        return given
+    raise typer.BadParameter(f"{given!r} is neither `local` nor HOST:PORT")
+
+
+def _url(param: typer.CallbackParam, given: str) -> str:
+    schemes = _SCHEMES[str(param.name)]
+    if not given or given.startswith(tuple(f"{scheme}://" for scheme in schemes)):
+        return given
+    raise typer.BadParameter(f"{given!r} does not begin with {schemes[0]}://")
+
+
+def up(
+    use_case: Annotated[
+        list[str], typer.Option(help="What to learn; may be repeated. By default the first with a recorded source.")
+    ] = [],  # noqa: B006 - typer wants the default here, and nobody changes it
+    kafka: Annotated[
+        str, typer.Option(metavar="HOST:PORT|local", callback=_log, help="Use this Kafka, or run a real one here.")
+    ] = "",
+    s3: Annotated[str, typer.Option(metavar="URL", callback=_url, help="Use this object store.")] = "",
+    redis: Annotated[str, typer.Option(metavar="URL", callback=_url, help="Use this Redis or Valkey.")] = "",
+    mlflow: Annotated[str, typer.Option(metavar="URL", callback=_url, help="Use this MLflow server.")] = "",
+    home: Annotated[
+        Path, typer.Option(envvar="MILLRACE_HOME", help="Where state, logs and keys are kept between runs.")
+    ] = Path(".millrace"),
+    speed: Annotated[
+        float, typer.Option(min=0, help="Seconds of the stream in one second; 0 is as fast as the log takes it.")
+    ] = 3600.0,
+    dashboard: Annotated[bool, typer.Option("--dashboard/--no-dashboard", help="Serve the pages.")] = True,
+    producer: Annotated[
+        bool,
+        typer.Option("--producer/--no-producer", help="Replay the recorded source; without, bring your own events."),
+    ] = True,
+    api_port: Annotated[
+        int | None, typer.Option(min=1, max=65535, show_default="8000 if free", help="Port of the API.")
+    ] = None,
+    dashboard_port: Annotated[
+        int | None, typer.Option(min=1, max=65535, show_default="3000 if free", help="Port of the pages.")
+    ] = None,
+) -> None:
+    """Run the whole platform on this machine until Ctrl-C: everything for real, in processes under one supervisor."""
+    from millrace.cli.running import run
+    from millrace.cli.settings import refuse_unknown
+    from millrace.runtime.parts import Wishes
+
+    refuse_unknown()
+    told = {"api": api_port, "dashboard": dashboard_port}
+    run(
+        Wishes(
+            home=home,
+            use_cases=_found(use_case),
+            kafka=kafka,
+            s3=s3,
+            redis=redis,
+            mlflow=mlflow,
+            speed=speed,
+            dashboard=dashboard,
+            producer=producer,
+            ports={name: port for name, port in told.items() if port is not None},
+        )
+    )
+
+
+def _found(wished: list[str]) -> list[str]:
+    """Return the use cases to run; raise `UnknownUseCase` for a name that is none."""
+    from millrace.domain.errors import UseCaseError
+    from millrace.usecases import find, names
+
+    if wished:
+        return list(dict.fromkeys(find(name).name for name in wished))
+    recorded = (name for name in names() if find(name).source is not None)
+    first = next(recorded, None)
+    if first is None:
+        raise UseCaseError("no use case has a recorded source: name one with --use-case")
+    return [first]

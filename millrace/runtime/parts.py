@@ -1,0 +1,171 @@
+"""The parts a platform on one machine is made of, and what each is told."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from importlib import import_module
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import msgspec
+
+from millrace.domain.errors import SettingsError
+from millrace.runtime.embedded.part import Part
+from millrace.runtime.settings import Connections
+from millrace.runtime.supervision.probe import ask
+
+HOST = "127.0.0.1"
+API_PORT, DASHBOARD_PORT, MLFLOW_PORT = 8000, 3000, 5000
+PREFIX = "MILLRACE_"
+
+FIRST_TO_STOP, THEN, AFTERWARDS = 0, 1, 2
+"""Producers, then trainers (they leave a last checkpoint in a store that still answers), then API and pages."""
+
+
+class Wishes(msgspec.Struct, frozen=True, kw_only=True):
+    """What a platform is to be made of. An address stands for a service that is there already."""
+
+    home: Path
+    use_cases: list[str]
+    kafka: str = ""
+    s3: str = ""
+    redis: str = ""
+    mlflow: str = ""
+    speed: float = 3600.0
+    dashboard: bool = True
+    producer: bool = True
+    ports: Mapping[str, int] = {}
+
+    def usual_ports(self) -> dict[str, int]:
+        """Return the parts that need a port, with the one each likes best; 0 for any."""
+        inner = {name: 0 for name in ("s3", "redis") if not getattr(self, name)}
+        registry = {} if self.mlflow else {"mlflow": MLFLOW_PORT}
+        services = {name: 0 for use_case in self.use_cases for name in self.services_of(use_case)}
+        pages = {"dashboard": DASHBOARD_PORT} if self.dashboard else {}
+        return {**inner, **registry, "api": API_PORT, **pages, **services}
+
+    def services_of(self, use_case: str) -> dict[str, str]:
+        """Return the parts that one use case has for itself, with what `millrace run` calls them."""
+        ending = f"-{use_case}" if len(self.use_cases) > 1 else ""
+        kinds = ("trainer", "producer") if self.producer else ("trainer",)
+        return {f"{kind}{ending}": kind for kind in kinds}
+
+
+class Platform(msgspec.Struct, frozen=True, kw_only=True):
+    """Parts, and what all of them are told."""
+
+    parts: list[Part]
+    environment: dict[str, str]
+    api: str
+    dashboard: str
+
+
+def platform(wishes: Wishes, ports: Mapping[str, int]) -> Platform:
+    """Return the platform that was wished for, on given ports."""
+    connections = _connections(wishes, ports)
+    inner = _inner(wishes, connections)
+    kafka = next((inner[name].address for name in ("log", "kafka") if name in inner), wishes.kafka)
+    environment = _environment(connections.model_copy(update={"kafka": kafka}))
+    api = f"http://{HOST}:{ports['api']}"
+    parts = [
+        *inner.values(),
+        *_services(wishes, environment, ports),
+        _part("api", "api", {**environment, **_api(wishes, ports["api"])}, api, stops=AFTERWARDS),
+    ]
+    if wishes.dashboard:
+        parts.append(_dashboard(environment, api, ports["dashboard"]))
+    return Platform(
+        parts=parts,
+        environment=environment,
+        api=api,
+        dashboard=f"http://{HOST}:{ports['dashboard']}" if wishes.dashboard else "",
+    )
+
+
+def _connections(wishes: Wishes, ports: Mapping[str, int]) -> Connections:
+    """Return where everything is; what is not wished for otherwise comes from the environment (credentials do)."""
+    return Connections(
+        home=wishes.home.absolute(),
+        kafka=wishes.kafka,
+        embedded_log=not wishes.kafka,
+        s3_endpoint=wishes.s3 or f"http://{HOST}:{ports['s3']}",
+        redis=wishes.redis or f"redis://{HOST}:{ports['redis']}/0",
+        mlflow=wishes.mlflow or f"http://{HOST}:{ports['mlflow']}",
+    )
+
+
+def _inner(wishes: Wishes, connections: Connections) -> dict[str, Part]:
+    """Return the embedded services that are wished for."""
+    log = {"": "log", "local": "kafka"}.get(wishes.kafka)
+    others = [name for name in ("s3", "redis", "mlflow") if not getattr(wishes, name)]
+    return {name: embedded(name, connections) for name in ([log] if log else []) + others}
+
+
+def embedded(name: str, connections: Connections) -> Part:
+    """Return an embedded service as a part, on the port that the connections say it has."""
+    module = import_module(f"millrace.runtime.embedded.{name}")
+    if name in ("log", "kafka"):
+        return _is_part(module.part(connections))
+    url = {"s3": connections.s3_endpoint, "redis": connections.redis, "mlflow": connections.mlflow}[name]
+    where = urlsplit(url)
+    if where.hostname not in ("127.0.0.1", "localhost") or where.port is None:
+        raise SettingsError(f"the embedded {name} answers on 127.0.0.1 only, on a port; it cannot be at {url}")
+    return _is_part(module.part(connections, where.port))
+
+
+def _is_part(found: object) -> Part:
+    assert isinstance(found, Part)
+    return found
+
+
+def _environment(connections: Connections) -> dict[str, str]:
+    """Return what every part is told. Credentials are inherited, not repeated."""
+    names = ("home", "kafka", "s3_endpoint", "redis", "mlflow")
+    told = {f"{PREFIX}{name.upper()}": str(getattr(connections, name)) for name in names}
+    return {**told, f"{PREFIX}EMBEDDED_LOG": str(connections.embedded_log).lower()}
+
+
+def _services(wishes: Wishes, environment: Mapping[str, str], ports: Mapping[str, int]) -> list[Part]:
+    parts = []
+    for use_case in wishes.use_cases:
+        for name, kind in wishes.services_of(use_case).items():
+            told = {"USE_CASE": use_case, f"{kind.upper()}_PORT": str(ports[name])}
+            told |= {"SPEED": str(wishes.speed)} if kind == "producer" else {}
+            env = {**environment, **{f"{PREFIX}{key}": value for key, value in told.items()}}
+            stops = FIRST_TO_STOP if kind == "producer" else THEN
+            parts.append(_part(name, kind, env, f"http://{HOST}:{ports[name]}", stops=stops))
+    return parts
+
+
+def _api(wishes: Wishes, port: int) -> dict[str, str]:
+    return {f"{PREFIX}API_PORT": str(port), f"{PREFIX}USE_CASES": ",".join(wishes.use_cases)}
+
+
+def _part(name: str, kind: str, env: dict[str, str], address: str, *, stops: int) -> Part:
+    """Return a service of ours as a part."""
+    return Part(
+        name=name,
+        argv=[sys.executable, "-m", "millrace.cli", "run", kind],
+        # With the hash seed it wants, a learner need not start itself a second time.
+        env={**env, "PYTHONHASHSEED": "0"},
+        address=address,
+        ready=lambda: ask(f"{address}/readyz")[0] == 200,
+        order=1,
+        stops=stops,
+        health=address,
+    )
+
+
+def _dashboard(environment: Mapping[str, str], api: str, port: int) -> Part:
+    address = f"http://{HOST}:{port}"
+    told = {f"{PREFIX}API": api, f"{PREFIX}DASHBOARD_PORT": str(port)}
+    return Part(
+        name="dashboard",
+        argv=[sys.executable, "-m", "millrace.cli", "run", "dashboard"],
+        env={**environment, **told},
+        address=address,
+        ready=lambda: ask(f"{address}/ping")[0] == 200,
+        order=1,
+        stops=AFTERWARDS,
+    )
