@@ -144,7 +144,11 @@ class KafkaReader:
     async def close(self) -> None:
         """Let go."""
         await asyncio.sleep(0)  # stopping cancels a task and awaits it: one that never began would raise
-        await self._consumer.stop()
+        # It also lets the cancellation of a fetch under way out, which would pass for that of whoever closes this.
+        stopping = asyncio.create_task(self._consumer.stop())
+        await asyncio.wait([stopping])
+        if not stopping.cancelled():
+            stopping.result()
 
 
 def _first(held: deque[Record], limit: int | None) -> list[Record]:
