@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+from types import FrameType
 from typing import TYPE_CHECKING
 
 from millrace.runtime.determinism import fix_hash_seed
@@ -23,7 +25,13 @@ def run() -> None:
     from millrace.runtime.logs import configure
 
     configure("api")
+    for each in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(each, _leave)  # uvicorn finishes what is under way, then hands the signal back
     server(replica_of(ApiSettings())).run()
+
+
+def _leave(_number: int, _frame: FrameType | None) -> None:
+    raise SystemExit(0)
 
 
 def server(replica: Replica) -> uvicorn.Server:

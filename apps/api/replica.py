@@ -65,6 +65,7 @@ class Replica:
     health: Health = field(default_factory=Health)
 
     def __post_init__(self) -> None:
+        self._stopping = False
         self.load = Load(self.settings.max_in_flight)
         self._loader = Loader(self.trust)
         self.shown = {use_case.name: self._show(use_case) for use_case in self.use_cases}
@@ -112,6 +113,7 @@ class Replica:
         try:
             yield
         finally:
+            self._stopping = True
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
@@ -141,9 +143,9 @@ class Replica:
             await asyncio.sleep(pause)
 
     def _notice(self, task: asyncio.Task[None]) -> None:
-        if task.cancelled():
+        if self._stopping:
             return
-        reason = repr(task.exception() or "it ended")
+        reason = "it was cancelled" if task.cancelled() else repr(task.exception() or "it ended")
         self.health.died(task.get_name(), reason)
         log.error("a task has died", task=task.get_name(), reason=reason)
 

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from itertools import chain
 
 import structlog
 
 from apps.api.board import Board
 from millrace.adapters.bus.port import Bus, Reader, TopicPartition
-from millrace.domain.errors import HistoryLost, MillraceError, NotReady
+from millrace.domain.errors import HistoryLost, MillraceError, NotReady, Unreachable
 
 log = structlog.get_logger()
 
 _AGAIN_AFTER = 1.0
 _LOOK_AT_LOG = 5.0
 """Seconds between two looks whether the log is still the one that is read."""
+_LONGEST = 15.0
+"""Seconds the log may take for anything: a client of it may wait for ever for one that is gone."""
 _AT_ONCE = 500
 """Records taken between two chances for a request to be answered."""
 
@@ -47,24 +51,30 @@ class Watch:
             await asyncio.sleep(_AGAIN_AFTER)
 
     async def _read_until_trouble(self) -> None:
-        reader = await self._bus.reader(await self._where_to_go_on())
+        async with _in_time("to be found"):
+            start = await self._where_to_go_on()
+        async with _in_time("to take a reader"):
+            reader = await self._bus.reader(start)
         try:
             self._over()
             await self._read(reader)
         finally:
-            await reader.close()
+            async with _in_time("to let a reader go"):
+                await reader.close()
 
     async def _read(self, reader: Reader) -> None:
         now = asyncio.get_running_loop().time
         due = now() + _LOOK_AT_LOG
         while True:
             self._beat()
-            for records in (await reader.read(timeout=0.25, max_records=_AT_ONCE)).values():
-                for record in records:
-                    self._board.take(record)
+            async with _in_time("to be read"):
+                found = await reader.read(timeout=0.25, max_records=_AT_ONCE)
+            for record in chain.from_iterable(found.values()):
+                self._board.take(record)
             self._positions = {where: reader.position(where) for where in self._positions}
             if now() > due:
-                await self._see_that_it_is_the_same_log()
+                async with _in_time("to say which it is"):
+                    await self._see_that_it_is_the_same_log()
                 due = now() + _LOOK_AT_LOG
             await asyncio.sleep(0)
 
@@ -100,3 +110,12 @@ class Watch:
         if self.trouble is not None:
             log.info("what is published is read", topics=self._board.topics)
         self.trouble = None
+
+
+@asynccontextmanager
+async def _in_time(what: str) -> AsyncIterator[None]:
+    try:
+        async with asyncio.timeout(_LONGEST):
+            yield
+    except TimeoutError as error:
+        raise Unreachable(f"the log took longer than {_LONGEST:g} s {what}") from error

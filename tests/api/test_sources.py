@@ -217,3 +217,19 @@ async def test_keys_are_read_from_every_file_that_is_there(
         trust()
     (folder / "new.pub").write_bytes(SIGNER.public_pem())
     trust()(b"message", SIGNER.sign(b"message"))
+
+
+@pytest.mark.parametrize("end", [RuntimeError("broken"), asyncio.CancelledError()])
+async def test_a_loop_that_ends_makes_the_replica_not_live(world: World, end: BaseException) -> None:
+    """Whatever ends a loop while the process lives on, an error or a stray cancellation: /livez turns red and says which."""
+
+    async def look() -> float:
+        raise end
+
+    app, replica = world.app()
+    replica.serving(parcel_delay.name).look_live = look  # type: ignore[method-assign]
+    async with app.router.lifespan_context(app):
+        await asyncio.sleep(0.1)
+        live = replica.health.live()
+    assert not live["live"]
+    assert f"{parcel_delay.name} live" in live["dead"]
