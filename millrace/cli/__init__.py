@@ -18,7 +18,7 @@ from millrace.domain.errors import MillraceError
 COMMANDS = ("rehearse", "up", "status", "models", "rebuild", "produce", "run", "doctor", "bench")
 """In the order in which a newcomer meets them."""
 
-ASKING = ("models", "rebuild", "produce", "doctor")
+ASKING = ("models", "rebuild", "produce")
 """Those that talk to the platform that runs from this home, unless told of another."""
 
 ABOUT = """Learns from Kafka streams as they flow: exactly once, rebuildable bit for bit, served fresh."""

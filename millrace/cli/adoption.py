@@ -9,11 +9,11 @@ TOLD_BY: dict[str, str] = {}
 """Variables that were taken over, and from where."""
 
 
-def adopt() -> None:
-    """Take the addresses of the home's platform as settings; what the environment says goes first."""
+def adopt(folder: Path | None = None) -> None:
+    """Take the addresses of a home's platform as settings; what the environment says goes first."""
     from millrace.runtime.home import Home
 
-    home = Home(Path(os.environ.get("MILLRACE_HOME", ".millrace")))
+    home = Home(folder or Path(os.environ.get("MILLRACE_HOME", ".millrace")))
     standing = home.standing()
     for name, value in (standing.environment if standing else {}).items():
         if name not in os.environ:

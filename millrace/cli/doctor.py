@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from itertools import groupby
 from pathlib import Path
@@ -39,10 +40,12 @@ def doctor(
     json: Annotated[bool, typer.Option("--json", help="Print all of it as JSON.")] = False,
 ) -> None:
     """Say what is in force, where it comes from, what is wrong, and what to do."""
-    from millrace.cli.adoption import TOLD_BY
+    from millrace.cli.adoption import TOLD_BY, adopt
     from millrace.cli.examination import examine, here
     from millrace.cli.settings import in_force
 
+    os.environ["MILLRACE_HOME"] = str(home)
+    adopt(home)
     settings, findings, place = in_force(TOLD_BY), examine(home), here()
     if json:
         import msgspec

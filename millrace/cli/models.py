@@ -64,6 +64,7 @@ async def _versions(use_case: str) -> list[ModelVersion]:
 
 
 def _print(use_case: str, versions: list[ModelVersion], limit: int) -> None:
+    from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
     from millrace.cli.consoles import ERR, OUT
@@ -71,12 +72,13 @@ def _print(use_case: str, versions: list[ModelVersion], limit: int) -> None:
     if not versions:
         return ERR.print(f"No version of {use_case} is registered yet; the trainer does so every few minutes.")
     names = sorted({name for version in versions[:limit] for name in version.metrics})
-    table = Table(title=f"{use_case}: {len(versions)} versions", title_justify="left")
-    for column in ("version", "alias", "champion", "state id", "trained until", *names):
-        table.add_column(column, justify="right" if column in names else "left")
+    table = Table(title=f"{use_case}: {len(versions)} versions", title_justify="left", box=SIMPLE_HEAD)
+    for column in ("", "alias", "state id", "champion", "trained until", *names):
+        table.add_column(column, justify="right" if column in names else "left", no_wrap=column == "state id")
     for it in versions[:limit]:
         scores = [f"{it.metrics[name]:.2f}" if name in it.metrics else "–" for name in names]
-        table.add_row(str(it.version), ", ".join(it.aliases), it.champion, it.state_id, it.trained_until[:19], *scores)
+        until = it.trained_until[:16].replace("T", " ")
+        table.add_row(str(it.version), ", ".join(it.aliases), it.state_id, it.champion, until, *scores)
     return OUT.print(table)
 
 

@@ -47,7 +47,7 @@ def in_force(told_by: Mapping[str, str]) -> list[Setting]:
             variable = f"{PREFIX}{name.upper()}"
             before = found[variable].used_by if variable in found else []
             found[variable] = _setting(variable, field, [*before, service], told_by)
-    return sorted(found.values(), key=lambda it: (-len(it.used_by), it.variable))
+    return sorted(found.values(), key=lambda it: (-len(it.used_by), it.used_by, it.variable))
 
 
 def impossible() -> list[str]:

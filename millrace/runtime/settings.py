@@ -32,7 +32,8 @@ class Connections(BaseSettings):
     redis: str = Field("redis://127.0.0.1:6379/0", description="Redis or Valkey URL.")
     mlflow: str = Field("http://127.0.0.1:5000", description="MLflow tracking and registry URL.")
     public_keys: list[Path] = Field(
-        default_factory=list, description="Ed25519 public keys (PEM) that sealed states may be signed with; several while rotating."
+        default_factory=list,
+        description="Ed25519 public keys (PEM) that sealed states may be signed with; several while rotating.",
     )
 
     def bootstrap(self) -> str:

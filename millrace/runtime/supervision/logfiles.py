@@ -5,6 +5,8 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import msgspec
+
 KEPT = 3
 LARGEST = 20_000_000
 _TAIL = 8_192
@@ -37,7 +39,19 @@ def last_line(file: Path) -> str:
     with file.open("rb") as log:
         log.seek(max(0, file.stat().st_size - _TAIL))
         lines = log.read().decode(errors="replace").splitlines()
-    return next((line.strip() for line in reversed(lines) if line.strip()), "")
+    return _words(next((line.strip() for line in reversed(lines) if line.strip()), ""))
+
+
+def _words(line: str) -> str:
+    """Return a line for people: of a JSON log line, what happened and why."""
+    try:
+        found = msgspec.json.decode(line)
+    except msgspec.DecodeError:
+        return line
+    if not isinstance(found, dict) or "event" not in found:
+        return line
+    why = found.get("reason") or found.get("exception") or ""
+    return f"{found['event']}: {why}" if why else str(found["event"])
 
 
 def _make_room(file: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -23,6 +24,8 @@ What = Literal["starting", "ready", "not ready", "died", "unwell", "said", "stop
 POLL = 0.1
 LOOK_STARTING = 0.3
 LOOK_LATER = 3.0
+LOOK_AT_STORES = 10.0
+"""Parts that tell no health are only asked whether they answer; that they died is noticed at once anyway."""
 LOGS_EVERY = 30.0
 UNWELL_FOR = 30.0
 """Seconds a part may say that it is not live, or not answer, before it is killed and started again."""
@@ -32,6 +35,8 @@ STOP_WITHIN = 9.5
 """Seconds until whatever still runs is killed."""
 _LATER_STAGES = 0.6
 """Seconds of that time kept for every stage that is still to come."""
+_FIRST_STAGE = 2.5
+"""Seconds of that time the first stage may take: producers have nothing to save, the trainer after them has."""
 
 
 class Happening(msgspec.Struct, frozen=True, kw_only=True):
@@ -125,7 +130,8 @@ class Supervisor:
 
     async def _see(self, child: Child) -> None:
         """Look at a part again and again; tell what is new."""
-        while not await self._pause(LOOK_LATER if child.state == "ready" else LOOK_STARTING):
+        later = LOOK_LATER if child.part.health else LOOK_AT_STORES
+        while not await self._pause(later if child.state == "ready" else LOOK_STARTING):
             if child.pid is None:
                 continue
             state, said, pid = child.state, child.said, child.pid
@@ -159,13 +165,19 @@ class Supervisor:
 
     async def _end_all(self) -> None:
         """End all parts, those that stop first first; each stage may take what the later ones do not need."""
-        deadline = time.monotonic() + self._stop_within
+        began = time.monotonic()
         stages = sorted({child.part.stops for child in self.children})
-        for left, stage in reversed(list(enumerate(reversed(stages)))):
+        for stage, most in zip(stages, self._shares(len(stages)), strict=True):
             those = [child for child in self.children if child.part.stops == stage]
             for child in those:
                 child.ask_to_stop()
-            await self._ended(those, deadline - left * _LATER_STAGES * self._stop_within / STOP_WITHIN)
+            await self._ended(those, began + most)
+
+    def _shares(self, stages: int) -> list[float]:
+        """Return by when, in seconds from now, each stage must have ended."""
+        scale = self._stop_within / STOP_WITHIN
+        until = [self._stop_within - scale * _LATER_STAGES * left for left in reversed(range(stages))]
+        return [min(until[0], scale * _FIRST_STAGE), *until[1:]] if stages > 1 else until
 
     async def _ended(self, children: list[Child], deadline: float) -> None:
         while running := [child for child in children if child.ended() is None]:
@@ -183,5 +195,5 @@ class Supervisor:
 
 def _obituary(child: Child, status: int, wait: float) -> str:
     how = f"killed by signal {-status}" if status < 0 else f"ended with status {status}"
-    line = last_line(child.log)
-    return f"{how}; again in {wait:g} s" + (f". Its last line: {line[:300]}" if line else "")
+    line = "" if -status in (signal.SIGKILL, signal.SIGTERM) else last_line(child.log)
+    return f"{how}; again in {wait:g} s" + (f". It said last: {line[:300]}" if line else "")
