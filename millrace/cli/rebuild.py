@@ -44,7 +44,7 @@ def rebuild(
     from millrace.cli.consoles import ERR, OUT
     from trainer.rebuild import rebuild_from_settings
 
-    with Progress(console=ERR, transient=True) as bars:
+    with Progress(console=ERR, transient=True, disable=not ERR.is_terminal) as bars:
         task = bars.add_task("replaying the journal", total=None)
         found = asyncio.run(
             rebuild_from_settings(state_id, audit, lambda done, of: bars.update(task, completed=done, total=of))

@@ -63,7 +63,7 @@ def _run(name: str, limit: int | None) -> Report:
 
     use_case = find(name)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=ERR, transient=True) as bars:
+    with Progress(*columns, console=ERR, transient=True, disable=not ERR.is_terminal) as bars:
         reading = bars.add_task("reading the recording", total=100)
         facts = _facts(use_case, lambda share: bars.update(reading, completed=round(100 * share)))[:limit]
         fit_collector()

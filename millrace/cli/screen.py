@@ -104,7 +104,7 @@ class Screen:
         uc = f"{self._made.api}/v1/use-cases/{self._wishes.use_cases[0]}"
         pages = f"Pages   {self._made.dashboard}\n" if self._made.dashboard else ""
         return (
-            f"\n{pages}API     {self._made.api}/docs\n"
+            f"\n{pages}API     {self._made.api}/openapi.json\n"
             f"Try     curl -s {uc}/example | curl -s {uc}/predict -H 'content-type: application/json' -d @-\n"
             "Stop    Ctrl-C\n"
         )
