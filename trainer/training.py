@@ -12,7 +12,7 @@ import msgspec
 import structlog
 
 from millrace.adapters.bus.port import Bus, Message, Reader, TopicPartition
-from millrace.domain.errors import CommitFailed
+from millrace.domain.errors import CommitFailed, MillraceError
 from millrace.domain.log import Record
 from millrace.domain.records import CheckpointEntry, Entry
 from trainer.checkpointing import Checkpointing, Written
@@ -68,7 +68,7 @@ class Training:
         self._journal = Journal(bus, opened.shard.use_case, opened.shard.number)
         self._needs_checkpoint = opened.needs_checkpoint
         self._most = START_BATCH
-        self._noted = 0.0
+        self._committed = dict(opened.shard.positions)
         self._checkpointed = 0
         self._beat: Callable[[], None] = lambda: None
         self.progress = Progress()
@@ -76,7 +76,19 @@ class Training:
 
     def background(self) -> list[Coroutine[Any, Any, None]]:
         """Return what must run beside the loop: what was committed goes out without holding it up."""
-        return [self._outlets.snapshots.run(), self._outlets.registrations.run()]
+        return [self._outlets.snapshots.run(), self._outlets.registrations.run(), self._note_positions()]
+
+    async def _note_positions(self) -> None:
+        """Tell lag tools and producers, for ever, how far what was committed reaches."""
+        group, noted = group_of(self._settings), self._committed
+        while True:
+            await asyncio.sleep(NOTE_EVERY)
+            if self._committed is not noted:
+                noted = self._committed
+                try:
+                    await self._bus.note_positions(group, noted)
+                except MillraceError as error:
+                    log.info("positions not noted", reason=str(error))
 
     async def prepare(self) -> None:
         """Make the first state of an epoch durable, before anything is learnt from it."""
@@ -114,8 +126,14 @@ class Training:
             await self._note_checkpoint(written)
 
     async def _learn(self, taken: Taken, passed: list[TopicPartition]) -> None:
-        started, before = time.perf_counter(), self.shard.learner.counters.get("learnt", 0)
-        step = self.shard.take(taken, passed)
+        started = looked = time.perf_counter()
+        before = self.shard.learner.counters.get("learnt", 0)
+        for _ in (taking := self.shard.taking(taken, passed)):
+            if time.perf_counter() - looked > self._settings.slice_seconds:
+                await asyncio.sleep(0)
+                self._beat()
+                looked = time.perf_counter()
+        step = taking.step
         learnt = time.perf_counter()
         await self._commit(step.outputs, step.entry)
         progress, records = self.progress, sum(map(len, taken.values()))
@@ -142,9 +160,9 @@ class Training:
                 self.progress.dead_letters[reason] = self.progress.dead_letters.get(reason, 0) + 1
 
     def _pace(self, records: int, seconds: float) -> None:
-        """Fit batches to the longest time that may pass without looking up."""
+        """Fit batches to the time that learning one should take."""
         if records >= 50:
-            fitting = int(records * self._settings.slice_seconds / max(seconds, 1e-6))
+            fitting = int(records * self._settings.batch_seconds / max(seconds, 1e-6))
             self._most = max(50, min(self._settings.batch_records, (self._most + fitting) // 2))
 
     async def _commit(self, outputs: list[Message], entry: Entry) -> None:
@@ -161,6 +179,7 @@ class Training:
                 await asyncio.sleep(RETRY_AFTER)
             else:
                 self.progress.retrying_since = self.progress.trouble = None
+                self._committed = dict(self.shard.positions)
                 return
 
     def _note_retry(self, error: CommitFailed) -> None:
@@ -195,9 +214,6 @@ class Training:
         if checkpoints.due(self.shard) and (self.progress.batches > self._checkpointed or checkpoints.trouble):
             self._checkpointed = self.progress.batches
             checkpoints.begin(self.shard, with_snapshot=registrations.due())
-        if time.monotonic() - self._noted > NOTE_EVERY:
-            self._noted = time.monotonic()
-            await self._bus.note_positions(group_of(self._settings), self.shard.positions)
 
     async def _note_checkpoint(self, written: Written) -> None:
         header = written.header

@@ -37,21 +37,25 @@ class Due(NamedTuple):
 
 
 class Entry:
-    """One waiting prediction, packed (MessagePack of event, features, predictions), with its label once known."""
+    """One waiting prediction, packed (MessagePack of event, features, predictions), with its label once known.
 
-    __slots__ = ("expires", "label", "occurred", "packed")
+    `rank` is the seeded hash of the event's id: the order among what falls due together.
+    """
 
-    def __init__(self, packed: bytes, occurred: Micros, expires: Micros) -> None:
+    __slots__ = ("expires", "label", "occurred", "packed", "rank")
+
+    def __init__(self, packed: bytes, occurred: Micros, expires: Micros, rank: int) -> None:
         self.packed = packed
         self.occurred = occurred
         self.expires = expires
-        self.label: bytes | None = None
+        self.rank = rank
+        self.label: Label | None = None
 
     def __getstate__(self) -> tuple[Any, ...]:
-        return self.packed, self.occurred, self.expires, self.label
+        return self.packed, self.occurred, self.expires, self.rank, self.label
 
     def __setstate__(self, state: tuple[Any, ...]) -> None:
-        self.packed, self.occurred, self.expires, self.label = state
+        self.packed, self.occurred, self.expires, self.rank, self.label = state
 
 
 Agenda = list[tuple[Micros, int, str]]
@@ -68,10 +72,9 @@ class Ledger:
         self._of = use_case.of_field
         self._pack = msgspec.msgpack.Encoder().encode
         self._unpack = msgspec.msgpack.Decoder(tuple[use_case.event, dict[str, Any], dict[str, float]]).decode  # type: ignore[name-defined]
-        self._unpack_label = msgspec.msgpack.Decoder(truth.label).decode
         self.waiting: dict[str, Entry] = {}
-        self.early: dict[str, bytes] = {}
-        self.done: dict[str, bytes | None] = {}
+        self.early: dict[str, Label] = {}
+        self.done: dict[str, Label | None] = {}
         self._due: Agenda = []
         self._expiring: Agenda = []
         self._forgetting: Agenda = []
@@ -90,22 +93,21 @@ class Ledger:
     def expect(self, event_id: str, event: Event, at: Micros, features: Features, foreseen: Foreseen) -> None:
         """Wait for the truth about an event; a label that came first meets it here."""
         packed = self._pack((event, features, foreseen))
-        entry = Entry(packed, at, at + self._truth.patience)
+        entry = Entry(packed, at, at + self._truth.patience, seeded(self._seed, event_id))
         self.waiting[event_id] = entry
         self.bytes += len(packed)
-        heapq.heappush(self._expiring, (entry.expires, seeded(self._seed, event_id), event_id))
+        heapq.heappush(self._expiring, (entry.expires, entry.rank, event_id))
         label = self.early.pop(event_id, None)
         if label is not None:
-            self._match(event_id, entry, self._unpack_label(label), label)
+            self._match(event_id, entry, label)
 
     def hear(self, label: Label, now: Micros) -> LabelOutcome:
         """Take a label; say what came of it."""
         event_id: str = getattr(label, self._of)
-        packed = self._pack(label)
         entry = self.waiting.get(event_id)
         if entry is not None:
             if entry.label is None:
-                self._match(event_id, entry, label, packed)
+                self._match(event_id, entry, label)
                 return "matched"
             return "duplicate" if self._same(entry.label, label) else "conflicting"
         if event_id in self.done:
@@ -113,30 +115,30 @@ class Ledger:
             if before is None:
                 return "late"
             return "duplicate" if self._same(before, label) else "conflicting"
-        return self._hold(event_id, label, packed, now)
+        return self._hold(event_id, label, now)
 
-    def _hold(self, event_id: str, label: Label, packed: bytes, now: Micros) -> LabelOutcome:
+    def _hold(self, event_id: str, label: Label, now: Micros) -> LabelOutcome:
         if event_id in self.early:
             return "duplicate" if self._same(self.early[event_id], label) else "conflicting"
         if len(self.early) >= MAX_EARLY:
             return "unmatchable"
-        self.early[event_id] = packed
+        self.early[event_id] = label
         until = max(now, micros(label.known_at)) + self._truth.patience
         heapq.heappush(self._forgetting, (until, seeded(self._seed, event_id), event_id))
         return "early"
 
-    def _same(self, before: bytes, label: Label) -> bool:
-        return self._truth_of(self._unpack_label(before)) == self._truth_of(label)
+    def _same(self, before: Label, label: Label) -> bool:
+        return self._truth_of(before) == self._truth_of(label)
 
     @staticmethod
     def _truth_of(label: Label) -> tuple[Any, ...]:
         return tuple(getattr(label, name) for name in label.__struct_fields__ if name != "known_at")
 
-    def _match(self, event_id: str, entry: Entry, label: Label, packed: bytes) -> None:
-        entry.label = packed
+    def _match(self, event_id: str, entry: Entry, label: Label) -> None:
+        entry.label = label
         held = self._truth.release == "at_horizon"
         due = entry.occurred + self._truth.horizon if held else micros(label.known_at)
-        heapq.heappush(self._due, (due, seeded(self._seed, event_id), event_id))
+        heapq.heappush(self._due, (due, entry.rank, event_id))
 
     def settle(self, now: Micros) -> Iterator[Due]:
         """Yield what time has moved past, in order; forget ids whose time is over.
@@ -163,10 +165,9 @@ class Ledger:
         self.bytes -= len(entry.packed)
         self.done[event_id] = entry.label
         until = entry.expires + self._truth.patience
-        heapq.heappush(self._forgetting, (until, seeded(self._seed, event_id), event_id))
+        heapq.heappush(self._forgetting, (until, entry.rank, event_id))
         event, features, foreseen = self._unpack(entry.packed)
-        label = None if entry.label is None else self._unpack_label(entry.label)
-        return Due(event_id, event, features, foreseen, label, at)
+        return Due(event_id, event, features, foreseen, entry.label, at)
 
     def _forget(self, now: Micros) -> None:
         while self._forgetting and self._forgetting[0][0] < now:

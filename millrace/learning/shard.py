@@ -6,7 +6,7 @@ outputs, the same chain and the same state.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from hashlib import blake2b
 from typing import Any, NamedTuple, TypeVar
 
@@ -30,6 +30,9 @@ SEQUENCE = "ce_sequence"
 """Header with a fact's number in its source; the newest of each partition is kept, for its producer to go on from."""
 
 
+Taken = Mapping[TopicPartition, Sequence[Arrival]]
+"""Records to process, by partition, each in the order of offsets."""
+Ranges = dict[TopicPartition, tuple[int, int]]
 Note = TypeVar("Note", CheckpointEntry, CommandEntry)
 
 
@@ -68,21 +71,35 @@ class Shard:
         """The name of the state after the newest journal entry."""
         return StateId(self.use_case.name, self.number, self.epoch, self.offset)
 
-    def take(self, batch: Mapping[TopicPartition, Sequence[Arrival]], passed: Iterable[TopicPartition] = ()) -> Step:
+    def take(self, batch: Taken, passed: Iterable[TopicPartition] = ()) -> Step:
         """Process a batch: learn, and return what is to be written in one transaction.
 
         Afterwards the state is one that nobody has been told of; `committed` makes it the shard's.
         Raises `HistoryLost` when a record before a position comes again.
         """
+        taking = self.taking(batch, passed)
+        for _ in taking:
+            pass
+        return taking.step
+
+    def taking(self, batch: Taken, passed: Iterable[TopicPartition] = ()) -> Taking:
+        """Process a batch bit by bit, as `take` does: walk it to the end, then ask for its `step`."""
+        return Taking(self, batch, passed)
+
+    def begin(self, batch: Taken) -> tuple[Ranges, list[Arrival]]:
+        """Put a batch in order; return its ranges too."""
         ranges = self._ranges(batch)
         arrivals, self.clocks = self.intake.arrange(batch, self.clocks)
-        outputs, suspended = self._outputs(arrivals)
+        return ranges, arrivals
+
+    def end(self, batch: Taken, ranges: Ranges, outputs: list[Message], passed: Iterable[TopicPartition]) -> Batch:
+        """Move on past a batch whose records were all met; return its journal entry."""
         for where, (_first, end) in ranges.items():
             self.positions[where] = end
         self._note_sequences(batch)
         counters = dict(self.learner.counters)
         self.chain = chained(self.chain, ranges, outputs, counters)
-        entry = Batch(
+        return Batch(
             epoch=self.epoch,
             previous=self.offset,
             chain=self.chain,
@@ -91,9 +108,8 @@ class Shard:
             passed=sorted(str(where) for where in passed),
             time=rfc3339(self.learner.time),
         )
-        return Step(outputs, entry, suspended)
 
-    def take_some(self, batch: Mapping[TopicPartition, Sequence[Arrival]], n: int) -> None:
+    def take_some(self, batch: Taken, n: int) -> None:
         """Process only the first `n` records of a batch and move time to the next: the state `~n` names. A dead end."""
         arrivals, _ = self.intake.arrange(batch, self.clocks)
         for _ in self.learner.meet(arrivals[:n]):
@@ -129,8 +145,8 @@ class Shard:
         """Take note that an entry now stands in the journal at an offset."""
         self.offset = offset
 
-    def _ranges(self, batch: Mapping[TopicPartition, Sequence[Arrival]]) -> dict[TopicPartition, tuple[int, int]]:
-        ranges: dict[TopicPartition, tuple[int, int]] = {}
+    def _ranges(self, batch: Taken) -> Ranges:
+        ranges: Ranges = {}
         for where, arrivals in batch.items():
             first = self.positions.get(where, 0)
             if arrivals[0].offset < first:
@@ -140,7 +156,7 @@ class Shard:
             ranges[where] = (first, arrivals[-1].offset + 1)
         return ranges
 
-    def _note_sequences(self, batch: Mapping[TopicPartition, Sequence[Arrival]]) -> None:
+    def _note_sequences(self, batch: Taken) -> None:
         """Keep the newest number of each partition that came from the use case's own recording; others' are not ours."""
         for where, arrivals in batch.items():
             for arrival in reversed(arrivals):
@@ -149,18 +165,8 @@ class Shard:
                     self.sequences[where] = int(number)
                     break
 
-    def _outputs(self, arrivals: list[Arrival]) -> tuple[list[Message], list[Suspended]]:
-        base = str(self.state_id)
-        outputs: list[Message] = []
-        suspended: list[Suspended] = []
-        for outcome in self.learner.meet(arrivals):
-            if isinstance(outcome, Suspended):
-                suspended.append(outcome)
-            else:
-                outputs.append(self._message(outcome, base, arrivals))
-        return outputs, suspended
-
-    def _message(self, outcome: Outcome, base: str, arrivals: list[Arrival]) -> Message:
+    def message(self, outcome: Outcome, base: str, arrivals: list[Arrival]) -> Message:
+        """Return an outcome as a record to write."""
         if isinstance(outcome, Foreseeing):
             return Message(self._topics["predictions"], _prediction(outcome, base), outcome.key.encode())
         if isinstance(outcome, Refusal):
@@ -185,6 +191,36 @@ class Shard:
     def digest(self) -> str:
         """Return the digest of the whole state and its place in the input."""
         return digest_of(self.learner, {str(where): next_ for where, next_ in self.positions.items()})
+
+
+class Taking:
+    """A batch being processed: walking it meets one outcome after the other."""
+
+    def __init__(self, shard: Shard, batch: Taken, passed: Iterable[TopicPartition]) -> None:
+        self._shard = shard
+        self._batch = batch
+        self._passed = list(passed)
+        self._step: Step | None = None
+
+    def __iter__(self) -> Iterator[None]:
+        shard = self._shard
+        ranges, arrivals = shard.begin(self._batch)
+        base = str(shard.state_id)
+        outputs: list[Message] = []
+        suspended: list[Suspended] = []
+        for outcome in shard.learner.meet(arrivals):
+            if isinstance(outcome, Suspended):
+                suspended.append(outcome)
+            else:
+                outputs.append(shard.message(outcome, base, arrivals))
+            yield
+        self._step = Step(outputs, shard.end(self._batch, ranges, outputs, self._passed), suspended)
+
+    @property
+    def step(self) -> Step:
+        """What came of the batch, once it was walked to its end."""
+        assert self._step is not None, "the batch is not processed yet"
+        return self._step
 
 
 def _prediction(outcome: Foreseeing, base: str) -> bytes:
