@@ -131,13 +131,14 @@ class Intake:
 
         Records of one moment are never parted by the limit, so that the order does not depend on how batches fall.
         """
-        placed = {
-            where: self._times(arrivals[: most + 1], clocks.get(where, Clock(0))) for where, arrivals in waiting.items()
-        }
         limit = LATEST if frontier is None else frontier
+        placed = {where: self._times(its[: most + 1], clocks.get(where, Clock(0))) for where, its in waiting.items()}
         times = sorted(time for its in placed.values() for time in its if time < limit)
-        if len(times) > most:
-            limit = times[most] if times[most] > times[0] else times[most] + 1
+        if len(times) > most and times[most] > times[0]:
+            limit = times[most]
+        elif len(times) > most:  # the first moment alone is more than asked for: take the whole of it
+            limit = times[0] + 1
+            placed = {where: self._times(its, clocks.get(where, Clock(0))) for where, its in waiting.items()}
         return {where: taken for where, its in placed.items() if (taken := _prefix(its, limit))}
 
     def _times(self, arrivals: Sequence[Arrival], clock: Clock) -> list[Micros]:
