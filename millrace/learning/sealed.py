@@ -123,7 +123,7 @@ _NAMES = {
     "numpy.random._pickle": frozenset({"__randomstate_ctor", "__bit_generator_ctor", "__generator_ctor"}),
     "numpy.random._mt19937": frozenset({"MT19937"}),
     "numpy.random._pcg64": frozenset({"PCG64"}),
-    "msgspec._core": frozenset({"rebuild"}),  # makes a struct of a class that was found here
+    "msgspec._utils": frozenset({"rebuild"}),  # makes a struct of a class that was found here
     "operator": frozenset({"attrgetter", "itemgetter"}),
 }
 """Classes a state may hold, besides those of River, of Millrace and of the use case's own module."""
