@@ -51,7 +51,7 @@ class Running:
 
     def address(self) -> str:
         """Return where the API is, as `up` said."""
-        found = re.search(r"^API +(\S+)/docs$", self.said.read_text(), re.MULTILINE)
+        found = re.search(r"^API +(http://[^/\s]+)", self.said.read_text(), re.MULTILINE)
         return found[1] if found else ""
 
     def status(self) -> dict[str, Any]:
@@ -75,6 +75,7 @@ def running(tmp_path: Path) -> Iterator[Running]:
 def test_it_comes_up_answers_survives_its_parts_and_leaves_within_ten_seconds(running: Running) -> None:
     """One command, one Ctrl-C; between them anything may be killed."""
     api = running.wait(running.address, UP)
+    running.wait(lambda: httpx.get(f"{api}/v1/use-cases/flight-delay/example").status_code == 200, BACK)
     answer = _ask(api)
     assert re.fullmatch(r"flight-delay\.0\.1\.\d+(~\d+)?", answer["state_id"])
 
