@@ -2,14 +2,13 @@
 
 Both learn the same facts in the same order in one run, in turn; the ratio of their speeds is what is told. The bare loop has
 everything in memory: no log, no ledger, no journal, no checkpoint. Millrace's side is the trainer as it is: log, transactions,
-journal, checkpoints, snapshots, in this process; the producer runs in another.
+journal, checkpoints, snapshots. Everything is on the log before the clock starts, and nobody else is at work but the log itself.
 """
 
 from __future__ import annotations
 
 import asyncio
 import copy
-import multiprocessing
 import os
 import statistics
 import tempfile
@@ -20,7 +19,7 @@ from typing import Any
 
 import msgspec
 
-from millrace.adapters.bus.port import Bus, Message, TopicPartition
+from millrace.adapters.bus.port import Message
 from millrace.adapters.registry.memory import MemoryRegistry
 from millrace.domain.errors import UseCaseError
 from millrace.domain.facts import Event
@@ -32,14 +31,11 @@ from millrace.runtime.collector import fit_collector
 from millrace.runtime.embedded.stack import Stack
 from millrace.runtime.settings import Connections
 from trainer.settings import TrainerSettings
-from trainer.training import group_of
 from trainer.wiring import Services, log_of, open_training, services
 
 Progress = Callable[[str], None]
 
 CHUNK = 500
-AHEAD = 6_000
-"""Records of one partition the producer may be ahead of the learner: what the embedded log keeps is little."""
 
 
 class Bench(msgspec.Struct, frozen=True):
@@ -90,27 +86,15 @@ def messages_of(use_case: AnyUseCase, facts: Sequence[Fact]) -> list[Message]:
     return found
 
 
-def produce(connections: Connections, messages: Sequence[Message], group: str, topics: Sequence[str]) -> None:
-    """Write messages as fast as the learner takes them. Runs in a process of its own."""
-    asyncio.run(_produce(connections, messages, group, topics))
-
-
-async def _produce(connections: Connections, messages: Sequence[Message], group: str, topics: Sequence[str]) -> None:
+async def produce(connections: Connections, messages: Sequence[Message], topics: Sequence[str]) -> None:
+    """Write all messages before anything is learnt: who else works meanwhile would be measured too."""
     bus = log_of(connections, "millrace-bench-producer")
-    partitions = await bus.ensure_topics(dict.fromkeys(topics, 1))
-    where = [TopicPartition(topic, number) for topic in topics for number in range(partitions[topic])]
+    await bus.ensure_topics(dict.fromkeys(topics, 1))
     writer = await bus.writer()
     for start in range(0, len(messages), CHUNK):
         await writer.send(messages[start : start + CHUNK])
-        while connections.embedded_log and await _ahead(bus, group, where) > AHEAD:
-            await asyncio.sleep(0.02)
     await writer.close()
     await bus.close()
-
-
-async def _ahead(bus: Bus, group: str, where: list[TopicPartition]) -> int:
-    noted, ends = await bus.noted_positions(group, where), await bus.end(where)
-    return max(ends[each] - noted.get(each, 0) for each in where)
 
 
 async def on_the_log(
@@ -118,24 +102,21 @@ async def on_the_log(
 ) -> tuple[float, float]:
     """Learn messages through the log; return seconds of learning and the mean batch."""
     topics = [use_case.topic("events"), use_case.topic("labels")]
+    await produce(settings, messages, topics)
     training, _, _ = await open_training(settings, use_case, on)
     tasks = [asyncio.create_task(it) for it in training.background()]
     events = sum(message.topic == topics[0] for message in messages)
-    spawn = multiprocessing.get_context("spawn")
-    producer = spawn.Process(target=produce, args=(settings, messages, group_of(settings), topics), daemon=True)
     await training.prepare()
-    producer.start()
-    while not training.progress.records:
-        await training.turn()
-    first, started = training.shard.learner.counters.get("events", 0), time.perf_counter()
-    while (learnt := training.shard.learner.counters.get("events", 0)) < events:
+    started = time.perf_counter()
+    while training.shard.learner.counters.get("events", 0) < events:
         await training.turn()
     seconds = time.perf_counter() - started
-    producer.join()
     for task in tasks:
         task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
     await training.close()
-    return seconds * events / (learnt - first), training.progress.records / training.progress.batches
+    await on.close()
+    return seconds, training.progress.records / training.progress.batches
 
 
 async def bench_learner(
