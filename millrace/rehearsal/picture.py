@@ -17,7 +17,8 @@ _STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--paper); margin: 0 auto; max-width: 900px;
   padding: 40px 20px; }
 h1 { font-size: 1.6rem; line-height: 1.25; margin: 0 0 4px; } h2 { font-size: 1.1rem; margin: 36px 0 8px; }
-.soft { color: var(--soft); } .facts { display: flex; flex-wrap: wrap; gap: 12px; margin: 24px 0 0; padding: 0; list-style: none; }
+.soft { color: var(--soft); }
+.facts { display: flex; flex-wrap: wrap; gap: 12px; margin: 24px 0 0; padding: 0; list-style: none; }
 .facts li { background: var(--card); border-radius: 8px; padding: 10px 16px; } .facts b { display: block; font-size: 1.25rem; }
 .wide { overflow-x: auto; } table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
 th, td { text-align: right; padding: 6px 10px; border-bottom: 1px solid var(--line); white-space: nowrap; }
@@ -148,7 +149,7 @@ def _by_month(months: list[Month], names: list[str]) -> str:
 def _month_row(month: Month, names: list[str]) -> str:
     best = min(month.scores.values())
     cells = [
-        f'<td{" class=best" if month.scores.get(name) == best else ""}>{month.scores[name]:.2f}</td>'
+        f"<td{' class=best' if month.scores.get(name) == best else ''}>{month.scores[name]:.2f}</td>"
         if name in month.scores
         else "<td>–</td>"
         for name in names

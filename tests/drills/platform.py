@@ -47,7 +47,10 @@ class Platform:
         with (self.home / f"{part}.output").open("ab") as out:
             module = {"trainer": "trainer.main", "producer": "producers.main"}[part]
             self._running[part] = subprocess.Popen(
-                [sys.executable, "-c", f"from {module} import run; run()"], env=self.env(**settings), stdout=out, stderr=out
+                [sys.executable, "-c", f"from {module} import run; run()"],
+                env=self.env(**settings),
+                stdout=out,
+                stderr=out,
             )
 
     def kill(self, part: str) -> None:
