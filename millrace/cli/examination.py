@@ -176,7 +176,9 @@ def _platform(home: Home) -> Iterator[Finding]:
         yield from _usual_ports()
     for part in now.parts:
         well = part.state == "ready"
-        words = f"{part.state}, {part.restarts} restarts, {part.memory_mb:.0f} MB"
+        words = f"{part.state}, {part.restarts} restarts, {part.memory_mb:.0f} MB" + (
+            f": {part.why}" if part.why else ""
+        )
         level: Level = "good" if well else "wrong"
         yield Finding(about=part.name, level=level, words=words, do="" if well else f"see {part.log}")
     for shard in now.shards:

@@ -59,6 +59,7 @@ def _writer(made: Platform, supervisor: Supervisor) -> Callable[[], Standing]:
                     restarts=max(0, child.restarts),
                     log=str(child.log),
                     health=child.part.health,
+                    why=child.why,
                 )
                 for child in supervisor.children
             ],

@@ -24,7 +24,7 @@ from millrace.runtime.supervision.supervisor import Happening
 _COLOURS = {"ready": "green", "died": "red", "unwell": "red", "killed": "red", "not ready": "yellow", "said": "cyan"}
 _NOTES = {"log": "in memory only: a restart of it begins a new epoch"}
 _SLOW = 15.0
-"""Seconds after which a part that is still starting shows its last log line."""
+"""Seconds after which a part that is still starting shows what keeps it, or its last log line."""
 
 
 class Screen:
@@ -58,7 +58,7 @@ class Screen:
 
     def happened(self, it: Happening) -> None:
         """Show what happened, when it is news: on a terminal the progress table says what goes as it should."""
-        watched = self._live is not None and it.what in ("starting", "ready", "not ready")
+        watched = self._live is not None and it.what in ("starting", "ready", "not ready") and not it.detail
         if not watched:
             colour = _COLOURS.get(it.what, "default")
             detail = f"  {escape(it.detail)}" if it.detail else ""
@@ -85,7 +85,11 @@ class Screen:
 
     def _beside(self, child: Child) -> str:
         late = time.monotonic() - self._began > _SLOW
-        return last_line(child.log)[:160] if late and child.state != "ready" else resolved(child.part.address)
+        return (
+            (child.why or last_line(child.log))[:160]
+            if late and child.state != "ready"
+            else resolved(child.part.address)
+        )
 
     def _summary(self) -> None:
         table = Table.grid(padding=(0, 2))

@@ -60,6 +60,9 @@ def _print(found: Status, home: Path) -> None:
     OUT.print(_parts(found.parts, found.memory_mb))
     if found.shards:
         OUT.print(_shards(found.shards))
+    for part in found.parts:
+        if part.why:
+            ERR.print(f"{part.name}: {part.why}", markup=False, soft_wrap=True)
     for shard in found.shards:
         for what, words in shard.troubles.items():
             ERR.print(f"{shard.use_case}.{shard.shard}: {what}: {words}", markup=False)

@@ -26,7 +26,7 @@ class AlreadyRunning(MillraceError):
 
 
 class PartStanding(msgspec.Struct, frozen=True, kw_only=True):
-    """How one part is. `health` is the URL under which `/readyz` is, where there is one."""
+    """How one part is, and why it is not ready. `health` is the URL under which `/readyz` is, where there is one."""
 
     name: str
     address: str
@@ -35,6 +35,7 @@ class PartStanding(msgspec.Struct, frozen=True, kw_only=True):
     restarts: int
     log: str
     health: str = ""
+    why: str = ""
 
 
 class Standing(msgspec.Struct, frozen=True, kw_only=True):

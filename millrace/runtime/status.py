@@ -15,7 +15,7 @@ _FIELDS = ("use_case", "shard", "owner", "state_id", "lag", "checkpoint_age_s")
 
 
 class PartStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """One part. `memory_mb` is that of its process and all below it, what they share counted once."""
+    """One part, and why it is not ready. `memory_mb` is that of its process and all below it, what they share counted once."""
 
     name: str
     address: str
@@ -24,6 +24,7 @@ class PartStatus(msgspec.Struct, frozen=True, kw_only=True):
     memory_mb: float
     restarts: int
     log: str
+    why: str = ""
 
 
 class ShardStatus(msgspec.Struct, frozen=True, kw_only=True):
@@ -81,6 +82,7 @@ def _parts(standing: Standing) -> list[PartStatus]:
             memory_mb=round(memory_below(part.pid) / _MB, 1),
             restarts=part.restarts,
             log=part.log,
+            why=part.why,
         )
         for part in standing.parts
     ]

@@ -211,6 +211,34 @@ async def test_a_part_that_is_live_and_not_ready_is_left_alone(tmp_path: Path, m
     telling.server.shutdown()
 
 
+async def test_what_keeps_a_part_from_being_ready_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The operator need not look for the log: each reason is told once, and no longer when it is gone."""
+    monkeypatch.setattr(supervision, "LOOK_LATER", 0.05)
+    monkeypatch.setattr(supervision, "WHY_AFTER", 0.2)
+    telling = Telling()
+    telling.status, telling.body = 503, {"live": True, "reasons": {"learner": {"reason": "another layout"}}}
+    watched = Watched(part("trainer", health=telling.url), logs=tmp_path)
+    async with watched.running():
+        await until(lambda: "not ready" in watched.whats("trainer"))
+        telling.status, telling.body = 200, {"live": True}
+        await until(lambda: "ready" in watched.whats("trainer"))
+        assert watched.supervisor.children[0].why == ""
+        telling.status, telling.body = 503, {"live": True, "use_cases": {"parcels": {"reason": "no snapshot"}}}
+        await until(lambda: watched.whats("trainer").count("not ready") == 2)
+    assert [it.detail for it in watched.told if it.what == "not ready"] == ["another layout", "no snapshot"]
+    telling.server.shutdown()
+
+
+async def test_a_part_that_was_started_again_is_looked_at_soon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However seldom a part that is ready is asked, one that died is called ready as soon as it is."""
+    monkeypatch.setattr(supervision, "LOOK_AT_STORES", 60.0)
+    watched = Watched(part("redis"), logs=tmp_path)
+    async with watched.running():
+        await until(lambda: "ready" in watched.whats("redis"))
+        os.kill(watched.pid("redis") or 0, signal.SIGKILL)
+        await until(lambda: watched.whats("redis").count("ready") == 2, 5.0)
+
+
 async def test_what_a_part_wants_known_is_told_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An epoch that begins is news the first time."""
     monkeypatch.setattr(supervision, "LOOK_LATER", 0.05)

@@ -28,6 +28,7 @@ class Child:
         self.state: State = "waiting"
         self.restarts = -1
         self.said: tuple[str, ...] = ()
+        self.why = ""
         self._guard = guard
         self._backoff = backoff or Backoff()
         self._process: subprocess.Popen[bytes] | None = None
@@ -45,6 +46,7 @@ class Child:
         self.restarts += 1
         self._started_at = time.monotonic()
         self._unwell_since = None
+        self.why = ""
         with self.log.open("ab") as out:
             self._process = subprocess.Popen(  # noqa: S603 - our own parts
                 [*_tied(), *self.part.argv],
@@ -78,7 +80,12 @@ class Child:
             was_ready = self.state != "starting"
             self.state = "ready" if found.ready else "not ready" if was_ready else "starting"
             self.said = found.said or self.said
+            self.why = found.why
             self._unwell_since = None if found.live or not was_ready else self._unwell_since or time.monotonic()
+
+    def age(self) -> float:
+        """Return the seconds since the process was started."""
+        return time.monotonic() - self._started_at
 
     def unwell(self) -> float:
         """Return for how many seconds a part that once was ready has said it is not live, or has not answered."""

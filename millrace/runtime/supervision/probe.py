@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -14,11 +15,12 @@ _SECONDS = 2.0
 
 
 class Look(msgspec.Struct, frozen=True, kw_only=True):
-    """What one look at a part found. `said` is what it wants an operator to know, by shard."""
+    """What one look at a part found. `said` is what it wants an operator to know, by shard; `why`, why it is not ready."""
 
     ready: bool
     live: bool = True
     said: tuple[str, ...] = ()
+    why: str = ""
 
 
 def look(part: Part) -> Look:
@@ -27,7 +29,19 @@ def look(part: Part) -> Look:
         return Look(ready=part.ready())
     status, body = ask(f"{part.health}/readyz")
     said = tuple(str(shard["said"]) for shard in body.get("shards", []) if shard.get("said"))
-    return Look(ready=status == 200, live=status != 0 and bool(body.get("live", True)), said=said)
+    ready, live = status == 200, status != 0 and bool(body.get("live", True))
+    return Look(ready=ready, live=live, said=said, why="" if ready else why(body))
+
+
+def why(body: Mapping[str, Any]) -> str:
+    """Return the reasons in an answer of `/readyz`, as one line; empty when it gives none."""
+    told = (body.get(name) for name in ("dead", "stuck", "reasons", "use_cases"))
+    reasons = [_reason(it) for group in told if isinstance(group, dict) for it in group.values()]
+    return "; ".join(dict.fromkeys(reason for reason in reasons if reason))
+
+
+def _reason(told: object) -> str:
+    return str(told.get("reason", "")) if isinstance(told, dict) else str(told)
 
 
 def ask(url: str, *, seconds: float = _SECONDS) -> tuple[int, dict[str, Any]]:

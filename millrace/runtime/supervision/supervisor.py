@@ -29,6 +29,8 @@ LOOK_AT_STORES = 10.0
 LOGS_EVERY = 30.0
 UNWELL_FOR = 30.0
 """Seconds a part may say that it is not live, or not answer, before it is killed and started again."""
+WHY_AFTER = 10.0
+"""Seconds after which a part that is not ready is news, and the least between two reasons it gives."""
 OTHERS_WAIT = 20.0
 """Seconds after which a part is started though one it would rather come after is not ready."""
 STOP_WITHIN = 9.5
@@ -69,6 +71,7 @@ class Supervisor:
         self._stop_within = stop_within
         self._stopping = asyncio.Event()
         self._hurry = False
+        self._whys: dict[str, tuple[str, float]] = {}
         self._threads = ThreadPoolExecutor(max(1, len(parts)), thread_name_prefix="look")
 
     def stop(self) -> None:
@@ -130,8 +133,7 @@ class Supervisor:
 
     async def _see(self, child: Child) -> None:
         """Look at a part again and again; tell what is new."""
-        later = LOOK_LATER if child.part.health else LOOK_AT_STORES
-        while not await self._pause(later if child.state == "ready" else LOOK_STARTING):
+        while not await self._until_look(child):
             if child.pid is None:
                 continue
             state, said, pid = child.state, child.said, child.pid
@@ -140,13 +142,32 @@ class Supervisor:
                 child.note(found)
                 self._tell_new(child, state, said)
 
+    async def _until_look(self, child: Child) -> bool:
+        """Wait until it is time to look, soon while a part starts; return whether all is to stop."""
+        later = LOOK_LATER if child.part.health else LOOK_AT_STORES
+        began = time.monotonic()
+        while time.monotonic() - began < (later if child.state == "ready" else LOOK_STARTING):
+            if await self._pause(POLL):
+                return True
+        return self._stopping.is_set()
+
     def _tell_new(self, child: Child, state: State, said: tuple[str, ...]) -> None:
         name = child.part.name
         for words in child.said:
             if words not in said:
                 self._tell(Happening(part=name, what="said", detail=words))
         if child.state != state and child.state in ("ready", "not ready"):
-            self._tell(Happening(part=name, what="ready" if child.state == "ready" else "not ready"))
+            self._tell(Happening(part=name, what="ready" if child.state == "ready" else "not ready", detail=child.why))
+            self._whys[name] = child.why, time.monotonic()
+        elif child.why and child.age() > WHY_AFTER:
+            self._tell_why(name, child.why)
+
+    def _tell_why(self, name: str, why: str) -> None:
+        """Tell what keeps a part from being ready when it is news; not more often than somebody can read it."""
+        before, at = self._whys.get(name, ("", 0.0))
+        if why != before and time.monotonic() - at > WHY_AFTER:
+            self._whys[name] = why, time.monotonic()
+            self._tell(Happening(part=name, what="not ready", detail=why))
 
     async def _house(self) -> None:
         """Keep log files short and the guard alive."""
