@@ -16,6 +16,8 @@ from trainer.states import sealed_snapshot
 
 log = structlog.get_logger()
 
+LOOK_EVERY = 2.0
+"""Seconds without anything new after which the store is asked whether it still has the newest."""
 LONGEST_WAIT = 30.0
 """Seconds after which a snapshot is due whatever it costs."""
 
@@ -39,8 +41,10 @@ class Snapshots:
         self._now = now
         self._due = 0.0
         self._sent: Version | None = None
+        self._lost = False
         self._waiting: tuple[str, int, Version, bytes] | None = None
         self._wake = asyncio.Event()
+        self._published: tuple[str, int, Version] | None = None
         self.published_at: float | None = None
         self.bytes = 0
         self.trouble: str | None = None
@@ -48,24 +52,44 @@ class Snapshots:
     def offer(self, shard: Shard) -> None:
         """Take a snapshot of a committed state if one is due; what waits unsent is replaced."""
         version = Version(shard.epoch, shard.offset)
-        if self._now() < self._due or version == self._sent:
+        if self._now() < self._due or (version == self._sent and not self._lost):
             return
-        started = self._now()
+        self._lost = False
+        started = time.thread_time()  # not the wall's: what other processes take of the machine is no cost of ours
         sealed = sealed_snapshot(shard, self._sign)
-        cost = self._now() - started
+        cost = time.thread_time() - started
         self._due = self._now() + max(self._interval, min(cost / self._share, LONGEST_WAIT))
         self._sent = version
         self._waiting = shard.use_case.name, shard.number, version, sealed
         self._wake.set()
 
     async def run(self) -> None:
-        """Publish what is offered, for ever; an unreachable store is tried again with whatever is newest."""
+        """Publish what is offered, for ever; an unreachable store is tried again with whatever is newest.
+
+        A store that lost everything is noticed while nothing new is offered, and given the newest state again.
+        """
         while True:
-            await self._wake.wait()
+            try:
+                await asyncio.wait_for(self._wake.wait(), LOOK_EVERY)
+            except TimeoutError:
+                await self._look()
+                continue
             self._wake.clear()
             while self._waiting is not None:
                 offered, self._waiting = self._waiting, None
                 await self._publish(*offered)
+
+    async def _look(self) -> None:
+        if self._published is None:
+            return
+        use_case, shard, version = self._published
+        try:
+            there = await self._store.version(use_case, shard)
+        except Unreachable as error:
+            self.trouble = str(error)
+        else:
+            self._lost = there is None or there < version
+            self.trouble = None
 
     async def _publish(self, use_case: str, shard: int, version: Version, sealed: bytes) -> None:
         try:
@@ -81,6 +105,7 @@ class Snapshots:
             log.info("snapshots are published again")
         self.trouble = None
         self.published_at = self._now()
+        self._published = use_case, shard, version
         self.bytes = len(sealed)
         if not taken:
             log.info("a newer snapshot is there already", version=str(version))

@@ -202,3 +202,24 @@ async def test_a_snapshot_is_published_of_committed_states_only(tmp_path: Path) 
     assert version.offset in offsets
     for task in tasks:
         task.cancel()
+
+
+async def test_a_store_that_lost_everything_gets_the_newest_state_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Even while nothing new is learnt: a flushed store must not leave an idle stream unserved."""
+    monkeypatch.setattr("trainer.snapshots.LOOK_EVERY", 0.02)
+    world = World(tmp_path)
+    await world.produce(STREAM)
+    training = await world.trainer()
+    tasks = [asyncio.create_task(it) for it in training.background()]
+    await learn_all(training, 200)
+    await asyncio.sleep(0.05)
+    newest = await world.online.version(parcels.name, 0)
+    world.online._kept.clear()
+    for _ in range(20):
+        await training.turn()
+        await asyncio.sleep(0.01)
+    assert await world.online.version(parcels.name, 0) == newest is not None
+    for task in tasks:
+        task.cancel()
