@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping
 
 from millrace.adapters.bus.port import Bus, Reader, TopicPartition
 from millrace.domain.errors import HistoryLost
-from millrace.domain.log import Record
 from millrace.learning.intake import Arrival, Clock, Intake
 
 FULL = 8_000
@@ -107,8 +106,3 @@ class Feed:
     async def close(self) -> None:
         """Let go."""
         await self._reader.close()
-
-
-def commands_of(records: Mapping[TopicPartition, list[Record]]) -> list[Record]:
-    """Return command records in order."""
-    return sorted((it for its in records.values() for it in its), key=lambda it: (it.partition, it.offset))

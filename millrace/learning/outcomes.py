@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
-from millrace.domain.errors import Refused
 from millrace.domain.usecase import Features
 from millrace.learning.contest import Foreseen
 
@@ -50,8 +49,3 @@ class Unreadable(NamedTuple):
 
     reason: Literal["undecodable", "invalid", "future", "too-large", "empty"]
     detail: str
-
-
-def unreadable(error: Refused) -> Unreadable:
-    """Return what stands in for a record that was refused."""
-    return Unreadable("invalid", str(error))
