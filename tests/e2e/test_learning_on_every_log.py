@@ -75,6 +75,6 @@ async def test_what_is_served_is_a_state_that_can_be_rebuilt(world: World) -> No
     rebuilt = await rebuilding.rebuild(training.shard.state_id)
     assert (rebuilt.matches, rebuilt.digest) == (True, training.shard.digest())
     audit = await rebuilding.audit()
-    assert (audit.matches, audit.entries > rebuilt.entries) == (True, True)
+    assert (audit.matches, audit.entries >= rebuilt.entries) == (True, True)
     assert digest(training.shard.learner.dump())
     await training.close()
