@@ -11,14 +11,15 @@ from datetime import UTC, datetime
 from millrace.cli.screen import Screen
 from millrace.runtime.home import Home, PartStanding, Standing
 from millrace.runtime.parts import Platform, Wishes, platform
+from millrace.runtime.reservations import Reservations
 from millrace.runtime.supervision.supervisor import Happening, Supervisor
 
 
 def run(wishes: Wishes) -> None:
     """Run a platform until Ctrl-C; return when all of it has ended. Raises `AlreadyRunning`."""
     home = Home(wishes.home)
-    with home.claim():
-        made = platform(wishes, home.ports(wishes.usual_ports(), wishes.ports))
+    with home.claim(), Reservations() as reserved:
+        made = platform(wishes, home.ports(wishes.usual_ports(), wishes.ports, reserved.take))
         asyncio.run(_supervise(home, made, Screen(made, wishes)))
 
 

@@ -7,7 +7,7 @@ import fcntl
 import json
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import msgspec
@@ -95,20 +95,23 @@ class Home:
         except (FileNotFoundError, msgspec.DecodeError):
             return None
 
-    def ports(self, usual: Mapping[str, int], told: Mapping[str, int]) -> dict[str, int]:
+    def ports(
+        self, usual: Mapping[str, int], told: Mapping[str, int], reserve: Callable[[int], bool] = lambda _port: True
+    ) -> dict[str, int]:
         """Return a port for each name: the one told, else that of the last time, else the usual one, else a free one.
 
         A usual port of 0 stands for any. Ports are kept; one that somebody else now holds is replaced. Raises
-        `SettingsError` when a port that was told is not free.
+        `SettingsError` when a port that was told is not free. `reserve` holds a port, or says that it is held.
         """
         file = self.folder / "ports.json"
         kept: dict[str, int] = json.loads(file.read_text()) if file.exists() else {}
         chosen = dict(kept)
         for name, port in usual.items():
             if name in told:
-                chosen[name] = _told(name, told[name])
-            elif name not in kept or not _comes_free(kept[name]):
-                chosen[name] = port if port and is_free(port) else _another(set(chosen.values()))
+                chosen[name] = _told(name, told[name], reserve)
+            elif name not in kept or not (reserve(kept[name]) and _comes_free(kept[name])):
+                fits = port and is_free(port) and reserve(port)
+                chosen[name] = port if fits else _another(set(chosen.values()), reserve)
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(json.dumps(chosen, indent=1))
         return {name: chosen[name] for name in usual}
@@ -123,8 +126,8 @@ def _taken(file: int) -> bool:
     return True
 
 
-def _told(name: str, port: int) -> int:
-    if not _comes_free(port):
+def _told(name: str, port: int, reserve: Callable[[int], bool]) -> int:
+    if not (reserve(port) and _comes_free(port)):
         raise SettingsError(f"port {port}, wished for {name}, is taken; stop what holds it or choose another")
     return port
 
@@ -138,5 +141,8 @@ def _comes_free(port: int) -> bool:
     return True
 
 
-def _another(taken: set[int]) -> int:
-    return next(port for port in free_ports(len(taken) + 1) if port not in taken)
+def _another(taken: set[int], reserve: Callable[[int], bool]) -> int:
+    while True:
+        for port in free_ports(8):
+            if port not in taken and reserve(port):
+                return port

@@ -13,11 +13,13 @@ import pytest
 from millrace.domain.errors import SettingsError
 from millrace.runtime import home as homes
 from millrace.runtime.home import AlreadyRunning, Home, PartStanding, Standing
+from millrace.runtime.reservations import Reservations
 
 HOLDS = """
 import sys, time
 from pathlib import Path
 from millrace.runtime.home import Home
+from millrace.runtime.reservations import Reservations
 with Home(Path(sys.argv[1])).claim():
     print("held", flush=True)
     time.sleep(60)
@@ -67,6 +69,19 @@ def test_a_usual_port_is_taken_only_when_it_is_free(tmp_path: Path) -> None:
         taken = server.getsockname()[1]
         assert Home(tmp_path / "one").ports({"api": taken}, {})["api"] != taken
     assert Home(tmp_path / "two").ports({"api": taken}, {})["api"] == taken
+
+
+def test_two_platforms_that_start_at_once_choose_different_ports(tmp_path: Path) -> None:
+    """Seconds lie between the choice of a port and its use."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        free = server.getsockname()[1]
+    usual = {"mlflow": free}
+    with Reservations(tmp_path / "ports") as mine, Reservations(tmp_path / "ports") as other:
+        assert Home(tmp_path / "one").ports(usual, {}, mine.take)["mlflow"] == free
+        assert Home(tmp_path / "one").ports(usual, {}, mine.take)["mlflow"] == free
+        assert Home(tmp_path / "two").ports(usual, {}, other.take)["mlflow"] != free
+    with Reservations(tmp_path / "ports") as later:
+        assert later.take(free)
 
 
 def test_a_port_that_was_told_and_is_taken_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
