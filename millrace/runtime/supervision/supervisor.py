@@ -33,10 +33,12 @@ WHY_AFTER = 10.0
 """Seconds after which a part that is not ready is news, and the least between two reasons it gives."""
 OTHERS_WAIT = 20.0
 """Seconds after which a part is started though one it would rather come after is not ready."""
-STOP_WITHIN = 9.5
-"""Seconds until whatever still runs is killed."""
-_LATER_STAGES = 0.6
+STOP_WITHIN = 8.5
+"""Seconds until whatever still runs is killed; a loaded machine needs some more until the supervisor itself has ended."""
+_LATER_STAGES = 0.5
 """Seconds of that time kept for every stage that is still to come."""
+_LAST_STAGE = 2.0
+"""Seconds of it kept for the last one: stores and log put their files in order."""
 _FIRST_STAGE = 2.5
 """Seconds of that time the first stage may take: producers have nothing to save, the trainer after them has."""
 
@@ -197,8 +199,11 @@ class Supervisor:
     def _shares(self, stages: int) -> list[float]:
         """Return by when, in seconds from now, each stage must have ended."""
         scale = self._stop_within / STOP_WITHIN
-        until = [self._stop_within - scale * _LATER_STAGES * left for left in reversed(range(stages))]
-        return [min(until[0], scale * _FIRST_STAGE), *until[1:]] if stages > 1 else until
+        if stages < 2:
+            return [self._stop_within]
+        kept = [scale * (_LAST_STAGE + _LATER_STAGES * left) for left in reversed(range(stages - 1))]
+        until = [self._stop_within - each for each in kept]
+        return [min(until[0], scale * _FIRST_STAGE), *until[1:], self._stop_within]
 
     async def _ended(self, children: list[Child], deadline: float) -> None:
         while running := [child for child in children if child.ended() is None]:
