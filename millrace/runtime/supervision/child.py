@@ -34,6 +34,7 @@ class Child:
         self._process: subprocess.Popen[bytes] | None = None
         self._started_at = 0.0
         self._unwell_since: float | None = None
+        self.silent = False
 
     @property
     def pid(self) -> int | None:
@@ -81,6 +82,7 @@ class Child:
             self.state = "ready" if found.ready else "not ready" if was_ready else "starting"
             self.said = found.said or self.said
             self.why = found.why
+            self.silent = not found.answered
             self._unwell_since = None if found.live or not was_ready else self._unwell_since or time.monotonic()
 
     def age(self) -> float:

@@ -19,6 +19,7 @@ class Look(msgspec.Struct, frozen=True, kw_only=True):
 
     ready: bool
     live: bool = True
+    answered: bool = True
     said: tuple[str, ...] = ()
     why: str = ""
 
@@ -30,7 +31,7 @@ def look(part: Part) -> Look:
     status, body = ask(f"{part.health}/readyz")
     said = tuple(str(shard["said"]) for shard in body.get("shards", []) if shard.get("said"))
     ready, live = status == 200, status != 0 and bool(body.get("live", True))
-    return Look(ready=ready, live=live, said=said, why="" if ready else why(body))
+    return Look(ready=ready, live=live, answered=status != 0, said=said, why="" if ready else why(body))
 
 
 def why(body: Mapping[str, Any]) -> str:

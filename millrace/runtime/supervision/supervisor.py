@@ -27,8 +27,10 @@ LOOK_LATER = 3.0
 LOOK_AT_STORES = 10.0
 """Parts that tell no health are only asked whether they answer; that they died is noticed at once anyway."""
 LOGS_EVERY = 30.0
-UNWELL_FOR = 30.0
-"""Seconds a part may say that it is not live, or not answer, before it is killed and started again."""
+UNWELL_FOR = 5.0
+"""Seconds a part may say that it is not live before it is killed and started again; it has waited long to say so."""
+SILENT_FOR = 30.0
+"""Seconds a part that was ready may give no answer at all: a loaded machine is slow, and pauses are borne."""
 WHY_AFTER = 10.0
 """Seconds after which a part that is not ready is news, and the least between two reasons it gives."""
 OTHERS_WAIT = 20.0
@@ -125,7 +127,7 @@ class Supervisor:
 
     async def _death(self, child: Child) -> int:
         while (status := child.ended()) is None:
-            if child.unwell() > UNWELL_FOR:
+            if child.unwell() > (SILENT_FOR if child.silent else UNWELL_FOR):
                 self._tell(Happening(part=child.part.name, what="unwell", detail="not live: killed, to start again"))
                 child.kill()
             # When all is stopping, `_end_all` looks after this child.
