@@ -39,13 +39,25 @@ class Feed:
         """Read partitions from given positions."""
         return cls(await bus.reader(positions), intake, list(positions), idle_timeout)
 
-    async def fill(self, timeout: float) -> None:
-        """Read what has come; wait at most `timeout` seconds for anything."""
-        for where, records in (await self._reader.read(timeout=timeout)).items():
+    async def fill(self, timeout: float) -> int:
+        """Read what has come; wait at most `timeout` seconds for anything. Return how many records came."""
+        found = await self._reader.read(timeout=timeout)
+        for where, records in found.items():
             self._waiting[where].extend(map(self._intake.read, records))
             if self._oldest is None:
                 self._oldest = self._now()
         self._hold_back()
+        return sum(map(len, found.values()))
+
+    async def catch_up(self, enough: int, timeout: float) -> None:
+        """Read on while the log has more, until there is enough for a batch: a commit costs the same for few records.
+
+        Every partition counts, for time moves only as far as the one that is furthest behind.
+        """
+        share = enough // len(self._waiting)
+        while any(len(its) < share and not self._reader.at_end(where) for where, its in self._waiting.items()):
+            if not await self.fill(timeout):
+                break
 
     def _hold_back(self) -> None:
         full = {where for where, arrivals in self._waiting.items() if len(arrivals) >= FULL}

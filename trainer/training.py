@@ -108,6 +108,7 @@ class Training:
     async def turn(self) -> None:
         """Do one round: read, learn a batch and commit it, let out what is due."""
         await self.feed.fill(READ_TIMEOUT if not self.feed.waiting() else 0.0)
+        await self.feed.catch_up(2 * self._most, READ_TIMEOUT)
         await self._obey()
         taken, passed = self.feed.next(self.shard.clocks, self._most)
         if taken:
