@@ -12,6 +12,8 @@ import msgspec
 from millrace.runtime.embedded.part import Part
 
 _SECONDS = 2.0
+_LONGEST = 300
+"""Characters of a reason that are shown; the part's log has all of it."""
 
 
 class Look(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,7 +40,7 @@ def why(body: Mapping[str, Any]) -> str:
     """Return the reasons in an answer of `/readyz`, as one line; empty when it gives none."""
     told = (body.get(name) for name in ("dead", "stuck", "reasons", "use_cases"))
     reasons = [_reason(it) for group in told if isinstance(group, dict) for it in group.values()]
-    return "; ".join(dict.fromkeys(reason for reason in reasons if reason))
+    return "; ".join(dict.fromkeys(reason for reason in reasons if reason))[:_LONGEST]
 
 
 def _reason(told: object) -> str:
