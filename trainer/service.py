@@ -43,16 +43,21 @@ class Trainer(Service):
     @Service.task
     async def _own(self) -> None:
         """Learn; whatever throws the state away, take the shard up again from its last checkpoint."""
-        while not self.should_stop:
-            try:
-                await self._take_up_and_learn()
-            except Fenced as error:
-                await self._stand_by(error)
-            except (HistoryLost, IncompatibleState) as error:
-                await self._wait("cannot go on", error, REFUSED_AGAIN_AFTER)
-            except (MillraceError, OSError) as error:
-                await self._wait("recovering", error, AGAIN_AFTER)
-        self._done.set()
+        try:
+            while not self.should_stop:
+                await self._try_to_own()
+        finally:
+            self._done.set()
+
+    async def _try_to_own(self) -> None:
+        try:
+            await self._take_up_and_learn()
+        except Fenced as error:
+            await self._stand_by(error)
+        except (HistoryLost, IncompatibleState) as error:
+            await self._wait("cannot go on", error, REFUSED_AGAIN_AFTER)
+        except (MillraceError, OSError) as error:
+            await self._wait("recovering", error, AGAIN_AFTER)
 
     async def _take_up_and_learn(self) -> None:
         self._health.beat("learner")

@@ -77,6 +77,8 @@ def test_a_visitor_asks_the_running_platform_and_survives_its_api(
     os.kill(platform.parts()["api"]["pid"], signal.SIGKILL)
     expect(tab.get_by_text("The API does not answer.")).to_be_visible()
     expect(tab.get_by_text("The API does not answer.")).to_be_hidden(timeout=60_000)
+    # An API that was just started names no state until it has read one.
+    expect(tab.locator("#state-now")).to_have_text(re.compile(r"\d"), timeout=60_000)
     state = tab.locator("#state-now").inner_text()
-    expect(tab.locator("#state-now")).not_to_have_text(state)
+    expect(tab.locator("#state-now")).not_to_have_text(state, timeout=30_000)
     assert tab.evaluate("window.sameTab")
