@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Coroutine
 from typing import Any
 
 import structlog
@@ -23,6 +24,7 @@ log = structlog.get_logger()
 AGAIN_AFTER = 1.0
 REFUSED_AGAIN_AFTER = 15.0
 LAG_EVERY = 2.0
+CLOSE_WITHIN = 3.0
 
 
 class Trainer(Service):
@@ -73,8 +75,8 @@ class Trainer(Service):
             for task in beside:
                 task.cancel()
             await asyncio.gather(*beside, return_exceptions=True)
-            await self._training.close()
-            await self._on.close()
+            await _let_go(self._training.close())
+            await _let_go(self._on.close())
 
     async def _until_stopped(self, training: Training, beside: list[asyncio.Task[None]]) -> None:
         """Learn until told to stop; the death of a task beside the loop ends it."""
@@ -137,3 +139,11 @@ class Trainer(Service):
             self._training.stopping = True
         self.set_shutdown()
         await asyncio.wait_for(self._done.wait(), 8.0)
+
+
+async def _let_go(closing: Coroutine[Any, Any, None]) -> None:
+    """Close what may be gone already: a client of a dead log would wait for it for ever."""
+    try:
+        await asyncio.wait_for(closing, CLOSE_WITHIN)
+    except (TimeoutError, MillraceError, OSError) as error:
+        log.info("closed without an answer", reason=repr(error))

@@ -176,12 +176,22 @@ class Training:
                 if not error.retriable:
                     raise
                 self._note_retry(error)
+                await self._refuse_another_log()
                 self._beat()
                 await asyncio.sleep(RETRY_AFTER)
             else:
                 self.progress.retrying_since = self.progress.trouble = None
                 self._committed = dict(self.shard.positions)
                 return
+
+    async def _refuse_another_log(self) -> None:
+        """Give a transaction up when the log it belongs to is gone: another one answers in its place."""
+        try:
+            here = await self._bus.cluster_id()
+        except MillraceError:
+            return
+        if here != self.shard.cluster_id:
+            raise CommitFailed(f"the log {self.shard.cluster_id} is gone, {here} is in its place", retriable=False)
 
     def _note_retry(self, error: CommitFailed) -> None:
         if self.progress.retrying_since is None:

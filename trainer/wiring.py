@@ -21,6 +21,10 @@ from trainer.settings import TrainerSettings
 from trainer.snapshots import Snapshots
 from trainer.training import Outlets, Training
 
+PATIENCE = 30.0
+EMBEDDED_PATIENCE = 6.0
+"""Seconds to wait for the log. The embedded one is on this machine: when it does not answer it is gone for good."""
+
 
 class Services(NamedTuple):
     """What a trainer stands on."""
@@ -38,7 +42,13 @@ class Services(NamedTuple):
 
 def log_of(connections: Connections, client_id: str) -> KafkaBus:
     """Return a client of the log; an address file is read anew at every connection."""
-    return KafkaBus(connections.bootstrap, embedded=connections.embedded_log, client_id=client_id)
+    embedded = connections.embedded_log
+    return KafkaBus(
+        connections.bootstrap,
+        embedded=embedded,
+        client_id=client_id,
+        patience=EMBEDDED_PATIENCE if embedded else PATIENCE,
+    )
 
 
 def services(settings: TrainerSettings) -> Services:
