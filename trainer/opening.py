@@ -7,7 +7,7 @@ from typing import NamedTuple
 import structlog
 
 from millrace.adapters.bus.port import Bus, TopicPartition, TransactionalWriter
-from millrace.domain.errors import HistoryLost, IncompatibleState
+from millrace.domain.errors import BrokenChain, HistoryLost, IncompatibleState
 from millrace.domain.records import Genesis
 from millrace.domain.usecase import AnyUseCase
 from millrace.learning.intake import Intake
@@ -62,9 +62,13 @@ class Opening:
             return await self._begin(cluster, writer)
         entries = await self._journal.read(first)
         genesis = newest_genesis(entries) if any(isinstance(it.entry, Genesis) for it in entries) else None
-        if self._settings.new_epoch:
+        try:
+            return await self._recover(cluster, writer, entries, genesis)
+        except (BrokenChain, HistoryLost, IncompatibleState) as error:
+            if not self._settings.new_epoch:
+                raise
+            log.warning("the old history cannot go on", reason=str(error))
             return await self._begin_anew(cluster, writer, entries)
-        return await self._recover(cluster, writer, entries, genesis)
 
     async def _cluster(self) -> Cluster:
         wanted = [self._use_case.topic(kind) for kind in ("events", "labels", *WRITTEN_TOPICS)]

@@ -82,6 +82,14 @@ async def test_a_topic_that_was_made_anew_is_refused(tmp_path: Path) -> None:
         await world.trainer()
 
 
+async def test_leave_to_begin_anew_is_not_an_order_to(tmp_path: Path) -> None:
+    """With the setting still in place, a trainer whose history can go on goes on with it."""
+    world = World(tmp_path)
+    await learnt(world)
+    training = await world.trainer(new_epoch=True)
+    assert (training.shard.epoch, training.shard.learner.counters["events"]) == (1, 200)
+
+
 async def test_a_changed_number_of_partitions_is_refused(tmp_path: Path) -> None:
     """Keys would lie elsewhere."""
     world = World(tmp_path)
