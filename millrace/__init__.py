@@ -7,6 +7,7 @@ from millrace.domain.errors import MillraceError
 from millrace.domain.facts import Event, Label
 from millrace.domain.fields import Celsius, Fahrenheit, Id, Key, Km, Miles, Minutes, Money, Of, Percent, Seconds
 from millrace.domain.profiles import Profiles, decayed_mean, last_value, window_count, window_mean, window_sum
+from millrace.domain.simulation import Drift, Drifts, Played, Simulator
 from millrace.domain.tasks import Classification, Clustering, Regression, Truth
 from millrace.domain.usecase import Candidate, Fact, Features, Model, PackageFile, Recorded, Row, UseCase
 
@@ -17,6 +18,8 @@ __all__ = [
     "Celsius",
     "Classification",
     "Clustering",
+    "Drift",
+    "Drifts",
     "Event",
     "Fact",
     "Fahrenheit",
@@ -33,11 +36,13 @@ __all__ = [
     "Of",
     "PackageFile",
     "Percent",
+    "Played",
     "Profiles",
     "Recorded",
     "Regression",
     "Row",
     "Seconds",
+    "Simulator",
     "Truth",
     "UseCase",
     "decayed_mean",

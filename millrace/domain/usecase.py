@@ -12,6 +12,7 @@ from millrace.domain.errors import UseCaseError
 from millrace.domain.facts import Event, Label
 from millrace.domain.fields import roles
 from millrace.domain.profiles import Profiles
+from millrace.domain.simulation import Simulator
 from millrace.domain.tasks import Classification, Clustering, Regression
 
 E = TypeVar("E", bound=Event)
@@ -88,6 +89,7 @@ class UseCase(Generic[E, P, L]):
         candidates: Mapping[str, Candidate],
         baselines: Mapping[str, Callable[[E, P], float]] | None = None,
         source: Recorded | None = None,
+        simulator: Simulator | None = None,
         seed: int = 7,
         ledger_limit: int = 512 * 1024 * 1024,
         allowed_gap: str = "30d",
@@ -107,6 +109,7 @@ class UseCase(Generic[E, P, L]):
         self.candidates = dict(candidates)
         self.baselines = dict(baselines or {})
         self.source = source
+        self.simulator = simulator
         self.seed = seed
         self.ledger_limit = ledger_limit
         self.allowed_gap = allowed_gap
