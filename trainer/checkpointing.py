@@ -1,18 +1,9 @@
-"""Checkpoints: pickled in a forked child between two transactions, uploaded by the parent, named in the journal.
-
-The child only pickles to a file and calls `os._exit`: no loop, socket or log is used in it. Where forking is not safe
-(macOS) the state is pickled in line.
-"""
+"""Checkpoints: written by a forked child between two transactions, uploaded by the parent, named in the journal."""
 
 from __future__ import annotations
 
 import asyncio
-import os
-import signal
-import sys
-import tempfile
 import time
-import warnings
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -24,12 +15,10 @@ from millrace.adapters.checkpoints.port import ObjectStore
 from millrace.domain.errors import MillraceError, Unreachable
 from millrace.learning.sealed import Header, Sign, peek
 from millrace.learning.shard import Shard
+from trainer.forked import Forked
 from trainer.states import sealed_checkpoint, sealed_snapshot
 
 log = structlog.get_logger()
-
-CHILD_TIMEOUT = 120.0
-"""Seconds after which a child that pickles is given up."""
 
 SPACING = 4_096
 """Journal entries between two checkpoints that are kept as long as the log keeps what follows them."""
@@ -43,70 +32,6 @@ class Written(msgspec.Struct, frozen=True):
     header: Header
     key: str
     snapshot: bytes | None
-
-
-class Pickling:
-    """Writes one state to files in a forked child."""
-
-    def __init__(self, folder: Path, pid: int) -> None:
-        self._folder = folder
-        self._pid = pid
-
-    @classmethod
-    def begin(cls, shard: Shard, sign: Sign, *, with_snapshot: bool) -> Pickling:
-        """Fork; blocks for milliseconds."""
-        folder = Path(tempfile.mkdtemp(prefix="millrace-checkpoint-"))
-        if sys.platform == "darwin":
-            _write(folder, shard, sign, with_snapshot)
-            return cls(folder, 0)
-        with warnings.catch_warnings():  # other threads hold nothing that the child touches
-            warnings.simplefilter("ignore", DeprecationWarning)
-            pid = os.fork()
-        if pid == 0:
-            _write_and_exit(folder, shard, sign, with_snapshot)
-        return cls(folder, pid)
-
-    async def finish(self) -> tuple[bytes, bytes | None]:
-        """Wait for the child; return the sealed checkpoint and snapshot. Raises `MillraceError` when the child failed."""
-        try:
-            await self._wait()
-            snapshot = self._folder / "snapshot"
-            return (self._folder / "checkpoint").read_bytes(), snapshot.read_bytes() if snapshot.exists() else None
-        finally:
-            for path in self._folder.iterdir():
-                path.unlink()
-            self._folder.rmdir()
-
-    async def _wait(self) -> None:
-        deadline = time.monotonic() + CHILD_TIMEOUT
-        while self._pid:
-            pid, status = os.waitpid(self._pid, os.WNOHANG)
-            if pid:
-                self._pid = 0
-                if status:
-                    raise MillraceError(f"the process that pickled a checkpoint ended with status {status}")
-            elif time.monotonic() > deadline:
-                os.kill(self._pid, signal.SIGKILL)
-                os.waitpid(self._pid, 0)
-                raise MillraceError(f"pickling a checkpoint took longer than {CHILD_TIMEOUT:.0f} s")
-            else:
-                await asyncio.sleep(0.01)
-
-
-def _write(folder: Path, shard: Shard, sign: Sign, with_snapshot: bool) -> None:
-    (folder / "checkpoint").write_bytes(sealed_checkpoint(shard, sign))
-    if with_snapshot:
-        (folder / "snapshot").write_bytes(sealed_snapshot(shard, sign))
-
-
-def _write_and_exit(folder: Path, shard: Shard, sign: Sign, with_snapshot: bool) -> None:
-    """Be the child: write and end, whatever happens, without running anything the parent set up."""
-    status = 1
-    try:
-        _write(folder, shard, sign, with_snapshot)
-        status = 0
-    finally:
-        os._exit(status)
 
 
 class Checkpointing:
@@ -147,10 +72,15 @@ class Checkpointing:
     def begin(self, shard: Shard, *, with_snapshot: bool) -> None:
         """Begin a checkpoint of a committed state; blocks for the fork only."""
         started = self._now()
-        pickling = Pickling.begin(shard, self._sign, with_snapshot=with_snapshot)
+        written = Forked.begin(lambda folder: self._write(folder, shard, with_snapshot))
         self.pause = self._now() - started
         self._due = self._now() + self._interval
-        self._under_way = asyncio.get_running_loop().create_task(self._store_it(pickling))
+        self._under_way = asyncio.get_running_loop().create_task(self._store_it(written))
+
+    def _write(self, folder: Path, shard: Shard, with_snapshot: bool) -> None:
+        (folder / "checkpoint").write_bytes(sealed_checkpoint(shard, self._sign))
+        if with_snapshot:
+            (folder / "snapshot").write_bytes(sealed_snapshot(shard, self._sign))
 
     def finished(self) -> Written | None:
         """Return a checkpoint that has become durable since the last call."""
@@ -173,9 +103,10 @@ class Checkpointing:
         self.begin(shard, with_snapshot=with_snapshot)
         return await self.wait()
 
-    async def _store_it(self, pickling: Pickling) -> Written | None:
+    async def _store_it(self, written: Forked) -> Written | None:
         try:
-            sealed, snapshot = await pickling.finish()
+            files = await written.finish()
+            sealed = files["checkpoint"]
             header = peek(sealed)
             key = self._index.key(header.epoch, header.offset)
             await self._store.put(key, sealed)
@@ -191,7 +122,7 @@ class Checkpointing:
         self._newest = (header.epoch, header.offset)
         self.written_at = self._now()
         self.bytes = len(sealed)
-        return Written(header, key, snapshot)
+        return Written(header, key, files.get("snapshot"))
 
     async def _spaced(self, epoch: int) -> set[str]:
         """Return the checkpoints from which every state that the log can still replay is rebuilt: one every so often."""

@@ -1,29 +1,34 @@
-"""Snapshots for serving: as often as their cost allows, newest only, off the learning loop but for the pickling."""
+"""Snapshots for serving: as often as their cost allows, newest only, off the learning loop but for the fork."""
 
 from __future__ import annotations
 
 import asyncio
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import structlog
 
 from millrace.adapters.online.port import OnlineStore, Version
-from millrace.domain.errors import Unreachable
+from millrace.domain.errors import MillraceError, Unreachable
 from millrace.learning.sealed import Sign
 from millrace.learning.shard import Shard
+from trainer.forked import Forked
 from trainer.states import sealed_snapshot
 
 log = structlog.get_logger()
 
+SNAPSHOT = "snapshot"
 LOOK_EVERY = 2.0
 """Seconds without anything new after which the store is asked whether it still has the newest."""
 LONGEST_WAIT = 30.0
 """Seconds after which a snapshot is due whatever it costs."""
+AGAIN_AFTER = 0.5
+"""Seconds after a snapshot that could not be published until the next is taken."""
 
 
 class Snapshots:
-    """Publishes committed states. `offer` is called between transactions and blocks only while it pickles."""
+    """Publishes committed states. `offer` is called between transactions and blocks only while it forks."""
 
     def __init__(
         self,
@@ -42,7 +47,7 @@ class Snapshots:
         self._due = 0.0
         self._sent: Version | None = None
         self._lost = False
-        self._waiting: tuple[str, int, Version, bytes] | None = None
+        self._under_way: tuple[str, int, Version, Forked] | None = None
         self._wake = asyncio.Event()
         self._published: tuple[str, int, Version] | None = None
         self.published_at: float | None = None
@@ -50,23 +55,27 @@ class Snapshots:
         self.trouble: str | None = None
 
     def offer(self, shard: Shard) -> None:
-        """Take a snapshot of a committed state if one is due; what waits unsent is replaced."""
+        """Take a snapshot of a committed state if one is due and none is under way."""
         version = Version(shard.epoch, shard.offset)
-        if self._now() < self._due or (version == self._sent and not self._lost):
+        if self._under_way or self._now() < self._due or (version == self._sent and not self._lost):
             return
         self._lost = False
         started = time.thread_time()  # not the wall's: what other processes take of the machine is no cost of ours
-        sealed = sealed_snapshot(shard, self._sign)
+        written = Forked.begin(lambda folder: self._write(folder, shard))
         cost = time.thread_time() - started
         self._due = self._now() + max(self._interval, min(cost / self._share, LONGEST_WAIT))
         self._sent = version
-        self._waiting = shard.use_case.name, shard.number, version, sealed
+        self._under_way = shard.use_case.name, shard.number, version, written
         self._wake.set()
 
-    async def run(self) -> None:
-        """Publish what is offered, for ever; an unreachable store is tried again with whatever is newest.
+    def _write(self, folder: Path, shard: Shard) -> None:
+        (folder / SNAPSHOT).write_bytes(sealed_snapshot(shard, self._sign))
 
-        A store that lost everything is noticed while nothing new is offered, and given the newest state again.
+    async def run(self) -> None:
+        """Publish what is offered, for ever.
+
+        After a failure the newest state is offered again. A store that lost everything is noticed while nothing new is
+        offered, and given the newest state again.
         """
         while True:
             try:
@@ -75,9 +84,21 @@ class Snapshots:
                 await self._look()
                 continue
             self._wake.clear()
-            while self._waiting is not None:
-                offered, self._waiting = self._waiting, None
-                await self._publish(*offered)
+            if self._under_way is not None:
+                use_case, shard, version, written = self._under_way
+                try:
+                    await self._publish(use_case, shard, version, (await written.finish())[SNAPSHOT])
+                except (MillraceError, OSError) as error:
+                    self._failed(str(error))
+                finally:
+                    self._under_way = None
+
+    def _failed(self, reason: str) -> None:
+        if self.trouble is None:
+            log.warning("snapshots are not published", reason=reason)
+        self.trouble = reason
+        self._sent = None
+        self._due = self._now() + AGAIN_AFTER
 
     async def _look(self) -> None:
         if self._published is None:
@@ -92,15 +113,7 @@ class Snapshots:
             self.trouble = None
 
     async def _publish(self, use_case: str, shard: int, version: Version, sealed: bytes) -> None:
-        try:
-            taken = await self._store.publish(use_case, shard, version, sealed)
-        except Unreachable as error:
-            if self.trouble is None:
-                log.warning("snapshots are not published", reason=str(error))
-            self.trouble = str(error)
-            await asyncio.sleep(0.5)
-            self._waiting = self._waiting or (use_case, shard, version, sealed)
-            return
+        taken = await self._store.publish(use_case, shard, version, sealed)
         if self.trouble is not None:
             log.info("snapshots are published again")
         self.trouble = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any, Literal
 
 import msgspec
@@ -24,7 +25,7 @@ class Prediction(Wire, frozen=True, kw_only=True):
 
     event_id: str
     key: str
-    occurred_at: str
+    occurred_at: datetime
     state_id: str
     champion: str
     value: float | None

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator
 from operator import attrgetter
 from typing import Any, Protocol
 
 from millrace.domain.facts import Event, Label
 from millrace.domain.records import Score as ScoreRecord
+from millrace.domain.records import Scorecard
 from millrace.domain.tasks import Classification
-from millrace.domain.times import Micros, micros, rfc3339
-from millrace.domain.usecase import AnyUseCase
+from millrace.domain.times import Micros, rfc3339
+from millrace.domain.usecase import AnyUseCase, Features
 from millrace.learning.contest import Contest, Suspension
-from millrace.learning.ledger import Due, Ledger
-from millrace.learning.outcomes import Foreseeing, Outcome, Refusal, ScoresDue, Suspended, Unreadable
+from millrace.learning.ledger import Entry, Ledger
+from millrace.learning.outcomes import Foreseeing, Outcome, Refusal, Scored, Suspended, Unreadable
 from millrace.learning.profiles import Memory
 
 SCORECARD_EVERY = 200
@@ -22,6 +23,8 @@ SCORECARD_EVERY = 200
 
 FORGET_EVERY: Micros = 6 * 3_600 * 1_000_000
 """Stream time between two looks for profiles that have run out."""
+
+_PLAIN = frozenset((float, int, str, bool))
 
 KEPT_EVENTS = 50
 """How many newest events a state carries, as examples."""
@@ -55,7 +58,7 @@ class Learner:
         self.ledger = Ledger(use_case, truth)
         self.time: Micros = 0
         self.trained_until: Micros = 0
-        self.counters: dict[str, int] = {}
+        self.counters: Counter[str] = Counter()
         self.recent: deque[Event] = deque(maxlen=KEPT_EVENTS)
         self._next_forget: Micros = 0
         self._since_scorecard = 0
@@ -66,67 +69,84 @@ class Learner:
         self._is_classification = isinstance(use_case.task, Classification)
 
     def meet(self, arrivals: Iterable[Met]) -> Iterator[Outcome]:
-        """Take facts in order: for each, move time, settle what is due, then the fact itself."""
+        """Take facts in order; yield what comes of each."""
         for step, arrival in enumerate(arrivals):
-            if arrival.time > self.time:
-                yield from self.advance(arrival.time, step)
-            fact = arrival.fact
-            if isinstance(fact, Event):
-                yield from self._foresee(fact, arrival.time, step)
-            elif isinstance(fact, Label):
-                yield from self._hear(fact, step)
-            else:
-                self._count(f"refused_{fact.reason}")
-                yield Refusal(fact.reason, fact.detail, step)
+            outcomes: list[Outcome] = []
+            self.take(arrival, step, outcomes)
+            yield from outcomes
 
-    def advance(self, to: Micros, step: int = 0) -> Iterator[Outcome]:
-        """Move time forward and settle what it has passed."""
+    def take(self, arrival: Met, step: int, outcomes: list[Outcome]) -> None:
+        """Move time to a fact, settle what is due, then the fact itself; add what comes of it to the outcomes."""
+        if arrival.time > self.time:
+            self._advance(arrival.time, step, outcomes)
+        fact = arrival.fact
+        if isinstance(fact, Event):
+            self._foresee(fact, arrival.time, step, outcomes)
+        elif isinstance(fact, Label):
+            self._hear(fact, arrival.time, step, outcomes)
+        else:
+            self._refuse(fact.reason, fact.detail, step, outcomes)
+
+    def advance(self, to: Micros) -> list[Outcome]:
+        """Move time forward, settle what it has passed, and return what came of it."""
+        outcomes: list[Outcome] = []
+        self._advance(to, 0, outcomes)
+        return outcomes
+
+    def _advance(self, to: Micros, step: int, outcomes: list[Outcome]) -> None:
         self.time = to
-        for due in self.ledger.settle(to):
-            yield from self._settle(due)
+        for entry in self.ledger.settle(to):
+            self._settle(entry, outcomes)
             if self._since_scorecard >= SCORECARD_EVERY:
                 self._since_scorecard = 0
-                yield ScoresDue(step)
+                outcomes.append(Scored(self.scorecard(""), step))
         if to >= self._next_forget:
             self.memory.forget(to)
             self._next_forget = to + FORGET_EVERY
 
-    def _foresee(self, event: Event, at: Micros, step: int) -> Iterator[Outcome]:
+    def _foresee(self, event: Event, at: Micros, step: int, outcomes: list[Outcome]) -> None:
         event_id: str = self._id_of(event)
-        if self.ledger.knows(event_id):
-            self._count("refused_duplicate")
-            yield Refusal("duplicate", f"an event with id {event_id!r} was met before", step)
+        ledger = self.ledger
+        if ledger.knows(event_id):
+            self._refuse("duplicate", f"an event with id {event_id!r} was met before", step, outcomes)
             return
         try:
             seen = self.memory.seen(event, at)
             features = self.use_case.features(event, seen)
+            _insist_on_plain(features)
             self.memory.saw(event, at)
         except Exception as error:  # noqa: BLE001 - an author's code may raise anything; the stream goes on
-            self._count("refused_features")
-            yield Refusal("features", f"{type(error).__name__} while making features: {error}", step)
+            detail = f"{type(error).__name__} while making features: {error}"
+            self._refuse("features", detail, step, outcomes)
             return
         foreseen, fallen = self.contest.foresee(event, seen, features)
-        if self.ledger.has_room_for(event_id):
-            self.ledger.expect(event_id, event, at, features, foreseen)
+        if ledger.has_room_for(event_id):
+            ledger.expect(event_id, event, at, features, foreseen)
         else:
             self._count("ledger_skipped")
         self.recent.append(event)
-        self._count("events")
-        yield Foreseeing(
-            event_id, str(self._key_of(event)), rfc3339(at), self.contest.champion, foreseen, features, step
-        )
-        yield from self._out(fallen)
+        self.counters["events"] += 1
+        key, champion = str(self._key_of(event)), self.contest.champion
+        outcomes.append(Foreseeing(event_id, key, event.occurred_at, champion, foreseen, features, step))
+        if fallen:
+            self._out(fallen, outcomes)
 
-    def _hear(self, label: Label, step: int) -> Iterator[Outcome]:
-        self._count("labels")
-        outcome = self.ledger.hear(label, self.time)
-        self._count(f"labels_{outcome}")
+    def _hear(self, label: Label, at: Micros, step: int, outcomes: list[Outcome]) -> None:
+        outcome = self.ledger.hear(label, self.time, at)
+        counters = self.counters
+        counters["labels"] += 1
+        counters["labels_" + outcome] += 1
         if outcome == "conflicting":
-            yield Refusal("conflicting", "another label of the same event said something else before", step)
+            detail = "another label of the same event said something else before"
+            outcomes.append(Refusal("conflicting", detail, step))
         elif outcome == "unmatchable":
-            yield Refusal("unmatchable", "too many labels are waiting for their event", step)
+            outcomes.append(Refusal("unmatchable", "too many labels are waiting for their event", step))
 
-    def _settle(self, due: Due) -> Iterator[Outcome]:
+    def _refuse(self, reason: str, detail: str, step: int, outcomes: list[Outcome]) -> None:
+        self._count(f"refused_{reason}")
+        outcomes.append(Refusal(reason, detail, step))
+
+    def _settle(self, due: Entry, outcomes: list[Outcome]) -> None:
         truth = self._truth(due)
         if truth is None:
             self._count("expired" if due.label is None else "without_truth")
@@ -134,30 +154,31 @@ class Learner:
         fallen = self.contest.learn(due.features, due.foreseen, truth)
         if due.label is not None:
             self._remember(due)
-        self.trained_until = max(self.trained_until, _occurred(due))
+        self.trained_until = max(self.trained_until, due.occurred)
         self._since_scorecard += 1
-        self._count("learnt")
-        yield from self._out(fallen)
+        self.counters["learnt"] += 1
+        if fallen:
+            self._out(fallen, outcomes)
 
-    def _remember(self, due: Due) -> None:
+    def _remember(self, due: Entry) -> None:
         try:
-            self.memory.settled(due.event, due.label, due.at)
+            self.memory.settled(due.event, due.label, due.settled_at)
         except Exception:  # noqa: BLE001 - an author's code may raise anything; the stream goes on
             self._count("profiles_failed")
 
-    def _truth(self, due: Due) -> float | None:
+    def _truth(self, due: Entry) -> float | None:
         if due.label is not None:
             truth = self._target(due.label)
             return None if truth is None else float(truth)
         return 0.0 if self._negative_if_missing and self._is_classification else None
 
-    def _out(self, fallen: list[Suspension]) -> Iterator[Outcome]:
+    def _out(self, fallen: list[Suspension], outcomes: list[Outcome]) -> None:
         for one in fallen:
             self._count("suspended")
-            yield Suspended(one.candidate, f"{one.error} while {one.while_}")
+            outcomes.append(Suspended(one.candidate, f"{one.error} while {one.while_}"))
 
     def _count(self, what: str) -> None:
-        self.counters[what] = self.counters.get(what, 0) + 1
+        self.counters[what] += 1
 
     def dump(self) -> dict[str, Any]:
         """Return the whole state as parts: plain data and models."""
@@ -167,7 +188,7 @@ class Learner:
             "profiles": self.memory.dump(),
             "ledger": self.ledger.dump(),
             "clock": (self.time, self.trained_until, self._next_forget, self._since_scorecard),
-            "counters": self.counters,
+            "counters": dict(self.counters),
             "recent": list(self.recent),
         }
 
@@ -179,8 +200,19 @@ class Learner:
         self.memory.load(parts["profiles"])
         self.ledger.load(parts["ledger"])
         self.time, self.trained_until, self._next_forget, self._since_scorecard = parts["clock"]
-        self.counters = parts["counters"]
+        self.counters = Counter(parts["counters"])
         self.recent = deque(parts["recent"], maxlen=KEPT_EVENTS)
+
+    def scorecard(self, state_id: str) -> Scorecard:
+        """Return how all who compete stand, as a record."""
+        return Scorecard(
+            state_id=state_id,
+            as_of=rfc3339(self.time),
+            events=self.counters["events"],
+            labels=self.counters["learnt"],
+            metric=next(iter(self.contest.scores.values())).metric,
+            scores=self.standings(),
+        )
 
     def standings(self) -> dict[str, ScoreRecord]:
         """Return how everyone who competes stands."""
@@ -204,5 +236,8 @@ class Learner:
         return "challenger" if name in self.contest.players else "baseline"
 
 
-def _occurred(due: Due) -> Micros:
-    return micros(due.event.occurred_at)
+def _insist_on_plain(features: Features) -> None:
+    """Raise `TypeError` for what cannot wait in the ledger and come back the same."""
+    if not _PLAIN.issuperset(map(type, features.values())):
+        [(name, value), *_] = [it for it in features.items() if type(it[1]) not in _PLAIN]
+        raise TypeError(f"feature {name!r} is a {type(value).__name__}; it must be a float, int, str or bool")

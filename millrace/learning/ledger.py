@@ -1,4 +1,4 @@
-"""The ledger: predictions waiting for their label, packed, bounded, settled in a seeded order.
+"""The ledger: predictions waiting for their label, bounded, settled in a seeded order.
 
 A label is due when it may be learnt: as it becomes known, or at the horizon (`Truth.release`). What is due is settled when
 time moves past it, by (due, seeded hash of the event id), so that labels that fall together are learnt in no telling order.
@@ -7,90 +7,95 @@ time moves past it, by (due, seeded hash of the event id), so that labels that f
 from __future__ import annotations
 
 import heapq
-import sys
-from collections.abc import Iterator, Mapping
-from typing import Any, Literal, NamedTuple
-
-import msgspec
+from collections.abc import Iterable, Iterator
+from typing import Any, Literal
 
 from millrace.domain.facts import Event, Label
 from millrace.domain.tasks import Truth
-from millrace.domain.times import Micros, micros
+from millrace.domain.times import SECOND, Micros, micros
 from millrace.domain.usecase import AnyUseCase, Features
 from millrace.learning.contest import Foreseen
 from millrace.learning.hashing import seeded
+from millrace.learning.packing import Packing
 
 MAX_EARLY = 100_000
 """Labels kept while their event is not here yet."""
+UNPACKED = 20_000
+"""Entries that may wait as they are; beyond, new ones are packed. 20,000 take some 60 MB."""
+WEIGHED_EVERY = 64
+"""Of so many entries one is weighed, by packing it; those after it count as much."""
+FOR_EVER: Micros = 2**62
 
 LabelOutcome = Literal["matched", "early", "duplicate", "conflicting", "late", "unmatchable"]
 
 
-class Due(NamedTuple):
-    """A prediction whose time has come: with its truth, or without (`label` is `None`: patience ran out)."""
-
-    event_id: str
-    event: Any
-    features: Features
-    foreseen: Foreseen
-    label: Any | None
-    at: Micros
-
-
 class Entry:
-    """One waiting prediction, packed (MessagePack of event, features, predictions), with its label once known.
+    """One waiting prediction, as it was made or packed, with its label once known.
 
-    `rank` is the seeded hash of the event's id: the order among what falls due together.
+    `rank` is the seeded hash of the event's id: the order among what falls due together. `size` is what it counts for.
+    Settled (at `settled_at`), it has its truth, or no label because patience ran out.
     """
 
-    __slots__ = ("expires", "label", "occurred", "packed", "rank")
+    __slots__ = (
+        "event",
+        "event_id",
+        "expires",
+        "features",
+        "foreseen",
+        "label",
+        "occurred",
+        "packed",
+        "rank",
+        "settled_at",
+        "size",
+    )
 
-    def __init__(self, packed: bytes, occurred: Micros, expires: Micros, rank: int) -> None:
-        self.packed = packed
+    def __init__(self, event_id: str, occurred: Micros, expires: Micros, rank: int, size: int) -> None:
+        self.event_id = event_id
         self.occurred = occurred
         self.expires = expires
         self.rank = rank
-        self.label: Label | None = None
-
-    def __getstate__(self) -> tuple[Any, ...]:
-        return self.packed, self.occurred, self.expires, self.rank, self.label
-
-    def __setstate__(self, state: tuple[Any, ...]) -> None:
-        self.packed, self.occurred, self.expires, self.rank, self.label = state
+        self.size = size
+        self.label: Any = None
+        self.packed: bytes | None = None
+        self.event: Any = None
+        self.features: Features = {}
+        self.foreseen: Foreseen = {}
+        self.settled_at: Micros = 0
 
 
 Agenda = list[tuple[Micros, int, str]]
 """A heap of (when, seeded hash, event id)."""
 
 
-class Shapes:
-    """The names that dicts of features and predictions have, kept once.
+class Calendar:
+    """Event ids by the span of time they fall into: what is far away is only put aside, in no order."""
 
-    It saves room, and time too: models look features up by name, and names that are the same objects every time are
-    found several times as fast as equal ones made anew.
-    """
+    def __init__(self, width: Micros) -> None:
+        self._width = width
+        self.pages: dict[int, list[str]] = {}
+        self.next: Micros = FOR_EVER
 
-    def __init__(self) -> None:
-        self.known: list[tuple[str, ...]] = []
-        self._numbers: dict[tuple[str, ...], int] = {}
+    def put(self, at: Micros, event_id: str) -> None:
+        """Note an id at a moment."""
+        page = at // self._width
+        ids = self.pages.get(page)
+        if ids is not None:
+            ids.append(event_id)
+            return
+        self.pages[page] = [event_id]
+        self.next = min(self.next, page * self._width)
 
-    def number(self, of: Mapping[str, Any]) -> int:
-        """Return the number of a dict's names."""
-        names = tuple(of)
-        number = self._numbers.get(names)
-        if number is None:
-            number = self._numbers[names] = len(self.known)
-            self.known.append(names)
-        return number
+    def turn(self, now: Micros) -> Iterator[list[str]]:
+        """Take out, in order, the pages that have begun before a moment."""
+        for page in sorted(page for page in self.pages if page * self._width < now):
+            yield self.pages.pop(page)
+        self.next = min(self.pages, default=FOR_EVER // self._width) * self._width
 
-    def names(self, number: int) -> tuple[str, ...]:
-        """Return the names that have a number."""
-        return self.known[number]
-
-    def load(self, known: list[tuple[str, ...]]) -> None:
-        """Take over what others kept."""
-        self.known = [tuple(map(sys.intern, names)) for names in known]
-        self._numbers = {names: number for number, names in enumerate(self.known)}
+    def load(self, pages: dict[int, list[str]]) -> None:
+        """Take over another calendar's pages."""
+        self.pages = pages
+        self.next = min(pages, default=FOR_EVER // self._width) * self._width
 
 
 class Ledger:
@@ -98,21 +103,26 @@ class Ledger:
 
     def __init__(self, use_case: AnyUseCase, truth: Truth[Any]) -> None:
         self._truth = truth
+        self._patience = truth.patience
+        self._held = truth.release == "at_horizon"
         self._seed = use_case.seed
         self._limit = use_case.ledger_limit
         self._of = use_case.of_field
-        self._pack = msgspec.msgpack.Encoder().encode
-        packed = tuple[use_case.event, int, list[Any], int, list[float]]  # type: ignore[name-defined]
-        self._unpack = msgspec.msgpack.Decoder(packed).decode
-        self._shapes = Shapes()
+        self._packing = Packing(use_case.event)
         self.waiting: dict[str, Entry] = {}
         self.early: dict[str, Label] = {}
         self.done: dict[str, Label | None] = {}
         self._due: Agenda = []
         self._expiring: Agenda = []
-        self._forgetting: Agenda = []
+        page = max(truth.patience // 16, SECOND)
+        self._to_expire = Calendar(page)
+        self._to_forget = Calendar(page)
+        self._to_give_up = Calendar(page)
+        self._page = page
         self.bytes = 0
         self.orphans = 0
+        self._expected = 0
+        self._weight = 0
 
     def knows(self, event_id: str) -> bool:
         """Tell whether an event with this id is waiting or done with."""
@@ -125,25 +135,34 @@ class Ledger:
 
     def expect(self, event_id: str, event: Event, at: Micros, features: Features, foreseen: Foreseen) -> None:
         """Wait for the truth about an event; a label that came first meets it here."""
-        shape_of = self._shapes.number
-        packed = self._pack(
-            (event, shape_of(features), list(features.values()), shape_of(foreseen), list(foreseen.values()))
-        )
-        entry = Entry(packed, at, at + self._truth.patience, seeded(self._seed, event_id))
+        number = self._packing.shapes.number
+        number(features), number(foreseen)  # numbered as they first come, whoever packs them later
+        packed = None
+        if self._expected % WEIGHED_EVERY == 0:
+            packed = self._packing.pack(event, features, foreseen)
+            self._weight = len(packed)
+        self._expected += 1
+        expires = at + self._patience
+        entry = Entry(event_id, at, expires, seeded(self._seed, event_id), self._weight)
+        if len(self.waiting) < UNPACKED and self._packing.may_stay(event):
+            entry.event, entry.features, entry.foreseen = event, features, foreseen
+        else:
+            entry.packed = packed or self._packing.pack(event, features, foreseen)
         self.waiting[event_id] = entry
-        self.bytes += len(packed)
-        heapq.heappush(self._expiring, (entry.expires, entry.rank, event_id))
-        label = self.early.pop(event_id, None)
-        if label is not None:
-            self._match(event_id, entry, label)
+        self.bytes += self._weight
+        self._to_expire.put(expires, event_id)
+        if self.early:
+            label = self.early.pop(event_id, None)
+            if label is not None:
+                self._match(entry, label, micros(label.known_at))
 
-    def hear(self, label: Label, now: Micros) -> LabelOutcome:
-        """Take a label; say what came of it."""
+    def hear(self, label: Label, now: Micros, known: Micros | None = None) -> LabelOutcome:
+        """Take a label, known since `known` (by default, what it says itself); say what came of it."""
         event_id: str = getattr(label, self._of)
         entry = self.waiting.get(event_id)
         if entry is not None:
             if entry.label is None:
-                self._match(event_id, entry, label)
+                self._match(entry, label, micros(label.known_at) if known is None else known)
                 return "matched"
             return "duplicate" if self._same(entry.label, label) else "conflicting"
         if event_id in self.done:
@@ -159,8 +178,7 @@ class Ledger:
         if len(self.early) >= MAX_EARLY:
             return "unmatchable"
         self.early[event_id] = label
-        until = max(now, micros(label.known_at)) + self._truth.patience
-        heapq.heappush(self._forgetting, (until, seeded(self._seed, event_id), event_id))
+        self._to_give_up.put(max(now, micros(label.known_at)) + self._patience + self._page, event_id)
         return "early"
 
     def _same(self, before: Label, label: Label) -> bool:
@@ -170,59 +188,93 @@ class Ledger:
     def _truth_of(label: Label) -> tuple[Any, ...]:
         return tuple(getattr(label, name) for name in label.__struct_fields__ if name != "known_at")
 
-    def _match(self, event_id: str, entry: Entry, label: Label) -> None:
+    def _match(self, entry: Entry, label: Label, known: Micros) -> None:
         entry.label = label
-        held = self._truth.release == "at_horizon"
-        due = entry.occurred + self._truth.horizon if held else micros(label.known_at)
-        heapq.heappush(self._due, (due, entry.rank, event_id))
+        due = entry.occurred + self._truth.horizon if self._held else known
+        heapq.heappush(self._due, (due, entry.rank, entry.event_id))
 
-    def settle(self, now: Micros) -> Iterator[Due]:
+    def settle(self, now: Micros) -> Iterable[Entry]:
         """Yield what time has moved past, in order; forget ids whose time is over.
 
         A label that is due at the very moment waits: others of its moment may still come.
         """
-        while True:
-            due = self._due[0] if self._due and self._due[0][0] < now else None
-            expiring = self._expiring[0] if self._expiring and self._expiring[0][0] < now else None
-            if due is not None and (expiring is None or due[0] <= expiring[0]):
-                heapq.heappop(self._due)
-                yield self._close(due[2], due[0])
-            elif expiring is not None:
-                heapq.heappop(self._expiring)
-                entry = self.waiting.get(expiring[2])
-                if entry is not None and entry.label is None:
-                    yield self._close(expiring[2], expiring[0])
-            else:
-                break
-        self._forget(now)
+        if self._to_forget.next < now or self._to_give_up.next < now:
+            self._forget(now)
+        if self._to_expire.next < now:
+            self._look_for_expired(now)
+        due, expiring = self._due, self._expiring
+        if (due and due[0][0] < now) or (expiring and expiring[0][0] < now):
+            return self._settle(now)
+        return ()
 
-    def _close(self, event_id: str, at: Micros) -> Due:
-        entry = self.waiting.pop(event_id)
-        self.bytes -= len(entry.packed)
+    def _look_for_expired(self, now: Micros) -> None:
+        """Put those still without a label, of the pages that begin, in the order in which they run out."""
+        for page in self._to_expire.turn(now):
+            for event_id in page:
+                entry = self.waiting.get(event_id)
+                if entry is not None and entry.label is None:
+                    heapq.heappush(self._expiring, (entry.expires, entry.rank, event_id))
+
+    def _settle(self, now: Micros) -> Iterator[Entry]:
+        due, expiring = self._due, self._expiring
+        while True:
+            first = due[0] if due and due[0][0] < now else None
+            if expiring and expiring[0][0] < now and (first is None or expiring[0][0] < first[0]):
+                at, _, event_id = heapq.heappop(expiring)
+                entry = self.waiting.get(event_id)
+                if entry is not None and entry.label is None:
+                    yield self._close(entry, at)
+            elif first is not None:
+                heapq.heappop(due)
+                yield self._close(self.waiting[first[2]], first[0])
+            else:
+                return
+
+    def _close(self, entry: Entry, at: Micros) -> Entry:
+        event_id = entry.event_id
+        del self.waiting[event_id]
+        self.bytes -= entry.size
         self.done[event_id] = entry.label
-        until = entry.expires + self._truth.patience
-        heapq.heappush(self._forgetting, (until, entry.rank, event_id))
-        event, shape, values, shape_foreseen, predicted = self._unpack(entry.packed)
-        features = dict(zip(self._shapes.names(shape), values, strict=True))
-        foreseen = dict(zip(self._shapes.names(shape_foreseen), predicted, strict=True))
-        return Due(event_id, event, features, foreseen, entry.label, at)
+        self._to_forget.put(entry.expires + self._patience + self._page, event_id)
+        if entry.packed is not None:
+            entry.event, entry.features, entry.foreseen = self._packing.unpack(entry.packed)
+        entry.settled_at = at
+        return entry
 
     def _forget(self, now: Micros) -> None:
-        while self._forgetting and self._forgetting[0][0] < now:
-            event_id = heapq.heappop(self._forgetting)[2]
-            self.done.pop(event_id, None)
-            if self.early.pop(event_id, None) is not None:
-                self.orphans += 1
+        for page in self._to_forget.turn(now):
+            for event_id in page:
+                self.done.pop(event_id, None)
+        for page in self._to_give_up.turn(now):
+            self.orphans += sum(self.early.pop(event_id, None) is not None for event_id in page)
 
     def dump(self) -> dict[str, Any]:
-        """Return everything, as it is kept in a checkpoint."""
-        return {"shapes": self._shapes.known, **{name: getattr(self, name) for name in _KEPT}}
+        """Return everything, as it is kept in a checkpoint: plain data, entries packed."""
+        return {
+            "waiting": [self._row(entry) for entry in self.waiting.values()],
+            "shapes": self._packing.shapes.known,
+            "to_expire": self._to_expire.pages,
+            "to_forget": self._to_forget.pages,
+            "to_give_up": self._to_give_up.pages,
+            **{name: getattr(self, name) for name in _KEPT},
+        }
+
+    def _row(self, it: Entry) -> tuple[Any, ...]:
+        packed = it.packed or self._packing.pack(it.event, it.features, it.foreseen)
+        return it.event_id, it.occurred, it.expires, it.rank, it.size, it.label, packed
 
     def load(self, kept: dict[str, Any]) -> None:
         """Take over what another ledger kept."""
-        self._shapes.load(kept["shapes"])
+        self._packing.shapes.load(kept["shapes"])
+        self.waiting = {}
+        for event_id, occurred, expires, rank, size, label, packed in kept["waiting"]:
+            entry = self.waiting[event_id] = Entry(event_id, occurred, expires, rank, size)
+            entry.label, entry.packed = label, packed
+        self._to_expire.load(kept["to_expire"])
+        self._to_forget.load(kept["to_forget"])
+        self._to_give_up.load(kept["to_give_up"])
         for name in _KEPT:
             setattr(self, name, kept[name])
 
 
-_KEPT = ("waiting", "early", "done", "_due", "_expiring", "_forgetting", "bytes", "orphans")
+_KEPT = ("early", "done", "_due", "_expiring", "bytes", "orphans", "_expected", "_weight")

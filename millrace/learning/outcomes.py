@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Literal, NamedTuple
 
+from millrace.domain.records import Scorecard
 from millrace.domain.usecase import Features
 from millrace.learning.contest import Foreseen
 
@@ -13,7 +15,7 @@ class Foreseeing(NamedTuple):
 
     event_id: str
     key: str
-    occurred_at: str
+    occurred_at: datetime
     champion: str | None
     foreseen: Foreseen
     features: Features
@@ -28,9 +30,10 @@ class Refusal(NamedTuple):
     step: int
 
 
-class ScoresDue(NamedTuple):
-    """Enough labels were settled for a new scorecard."""
+class Scored(NamedTuple):
+    """Enough labels were settled for a new scorecard: how all stand now. Its state id is not known here."""
 
+    card: Scorecard
     step: int
 
 
@@ -41,7 +44,7 @@ class Suspended(NamedTuple):
     reason: str
 
 
-Outcome = Foreseeing | Refusal | ScoresDue | Suspended
+Outcome = Foreseeing | Refusal | Scored | Suspended
 
 
 class Unreadable(NamedTuple):

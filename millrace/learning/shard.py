@@ -7,6 +7,7 @@ outputs, the same chain and the same state.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from hashlib import blake2b
 from typing import Any, NamedTuple, TypeVar
 
@@ -14,13 +15,13 @@ import msgspec
 
 from millrace.domain.errors import HistoryLost
 from millrace.domain.log import Message, Record, TopicPartition
-from millrace.domain.records import Batch, CheckpointEntry, CommandEntry, DeadLetter, Prediction, Scorecard
+from millrace.domain.records import Batch, CheckpointEntry, CommandEntry, DeadLetter, Prediction
 from millrace.domain.state_id import StateId
 from millrace.domain.times import rfc3339
 from millrace.domain.usecase import AnyUseCase
 from millrace.learning.intake import Arrival, Clock, Intake
 from millrace.learning.learner import Learner
-from millrace.learning.outcomes import Foreseeing, Outcome, Refusal, ScoresDue, Suspended
+from millrace.learning.outcomes import Foreseeing, Outcome, Refusal, Scored, Suspended
 from millrace.learning.states import digest_of
 
 encode: Callable[[Any], bytes] = msgspec.json.Encoder().encode
@@ -36,6 +37,8 @@ Ranges = dict[TopicPartition, tuple[int, int]]
 Note = TypeVar("Note", CheckpointEntry, CommandEntry)
 
 
+BIT = 16
+"""Records that are learnt between two moments at which others may be heard."""
 KEPT_BYTES = 500_000
 """A dead letter keeps so much of its record: as base64 it must fit into a record itself."""
 
@@ -115,8 +118,7 @@ class Shard:
         for _ in self.learner.meet(arrivals[:n]):
             pass
         if n < len(arrivals):
-            for _ in self.learner.advance(max(arrivals[n].time, self.learner.time)):
-                pass
+            self.learner.advance(max(arrivals[n].time, self.learner.time))
 
     def note(self, entry: Note) -> Note:
         """Return an entry that is no batch with its place in the history: epoch, entry before, chain."""
@@ -172,21 +174,9 @@ class Shard:
         if isinstance(outcome, Refusal):
             letter = _dead_letter(outcome, arrivals[outcome.step].record)
             return Message(self._topics["dead-letters"], letter, partition=self.number)
-        assert isinstance(outcome, ScoresDue)
-        scorecard = encode(self.scorecard(f"{base}~{outcome.step}"))
-        return Message(self._topics["scorecards"], scorecard, partition=self.number)
-
-    def scorecard(self, state_id: str) -> Scorecard:
-        """Return how all who compete stand."""
-        learner = self.learner
-        return Scorecard(
-            state_id=state_id,
-            as_of=rfc3339(learner.time),
-            events=learner.counters.get("events", 0),
-            labels=learner.counters.get("learnt", 0),
-            metric=next(iter(learner.contest.scores.values())).metric,
-            scores=learner.standings(),
-        )
+        assert isinstance(outcome, Scored)
+        card = msgspec.structs.replace(outcome.card, state_id=f"{base}~{outcome.step}")
+        return Message(self._topics["scorecards"], encode(card), partition=self.number)
 
     def digest(self) -> str:
         """Return the digest of the whole state and its place in the input."""
@@ -194,7 +184,7 @@ class Shard:
 
 
 class Taking:
-    """A batch being processed: walking it meets one outcome after the other."""
+    """A batch being processed: walking it learns a few records at a time."""
 
     def __init__(self, shard: Shard, batch: Taken, passed: Iterable[TopicPartition]) -> None:
         self._shard = shard
@@ -206,13 +196,18 @@ class Taking:
         shard = self._shard
         ranges, arrivals = shard.begin(self._batch)
         base = str(shard.state_id)
+        take, message = shard.learner.take, shard.message
         outputs: list[Message] = []
         suspended: list[Suspended] = []
-        for outcome in shard.learner.meet(arrivals):
-            if isinstance(outcome, Suspended):
-                suspended.append(outcome)
-            else:
-                outputs.append(shard.message(outcome, base, arrivals))
+        for start in range(0, len(arrivals), BIT):
+            outcomes: list[Outcome] = []
+            for step, arrival in enumerate(arrivals[start : start + BIT], start):
+                take(arrival, step, outcomes)
+            for outcome in outcomes:
+                if isinstance(outcome, Suspended):
+                    suspended.append(outcome)
+                else:
+                    outputs.append(message(outcome, base, arrivals))
             yield
         self._step = Step(outputs, shard.end(self._batch, ranges, outputs, self._passed), suspended)
 
@@ -228,13 +223,17 @@ def _prediction(outcome: Foreseeing, base: str) -> bytes:
         Prediction(
             event_id=outcome.event_id,
             key=outcome.key,
-            occurred_at=outcome.occurred_at,
+            occurred_at=_in_utc(outcome.occurred_at),
             state_id=f"{base}~{outcome.step}",
             champion=outcome.champion or "",
             value=outcome.foreseen.get(outcome.champion) if outcome.champion else None,
             by_candidate=outcome.foreseen,
         )
     )
+
+
+def _in_utc(moment: datetime) -> datetime:
+    return moment if moment.tzinfo is UTC else moment.astimezone(UTC)
 
 
 def _dead_letter(refusal: Refusal, record: Record) -> bytes:
@@ -262,7 +261,6 @@ def chained(
     """Return the chain's next value: a hash of the one before, of what was read, what was written and the counters."""
     hashed = blake2b(previous.encode(), digest_size=16)
     hashed.update(encode([[str(where), first, end] for where, (first, end) in sorted(ranges.items())]))
-    for message in outputs:
-        hashed.update(message.value or b"")
+    hashed.update(b"".join([message.value or b"" for message in outputs]))
     hashed.update(encode(sorted(counters.items())))
     return hashed.hexdigest()

@@ -41,8 +41,7 @@ def rehearse(use_case: AnyUseCase, facts: Sequence[Fact], progress: Progress | N
         done += len(records)
         if progress:
             progress(done, len(facts))
-    for _ in shard.learner.advance(shard.learner.time + SETTLE_FOR):
-        pass
+    shard.learner.advance(shard.learner.time + SETTLE_FOR)
     months.close()
     return _report(shard, months.found, dead_letters, time.perf_counter() - started)
 

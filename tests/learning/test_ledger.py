@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, timedelta, timezone
 
 import pytest
 from hypothesis import given, settings
@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from millrace import Regression, Truth, UseCase
 from millrace.domain.times import micros
+from millrace.learning.digest import digest
 from millrace.learning.ledger import Ledger
 from tests.trainer.world import START, Delivered, Parcel, Seen, features, parcels
 
@@ -123,7 +124,7 @@ def test_beyond_its_limit_the_ledger_takes_a_sample() -> None:
     )
     it = Ledger(small, Truth(Delivered, patience="1d"))
     kept = [name for name in map(str, range(2_000)) if it.has_room_for(name) and not expect(it, name)]  # type: ignore[func-returns-value]
-    assert it.bytes < 20_000 + max(len(entry.packed) for entry in it.waiting.values())
+    assert it.bytes < 20_000 + max(entry.size for entry in it.waiting.values())
     assert 50 < len(kept) < 2_000
 
 
@@ -144,7 +145,47 @@ def test_nothing_is_settled_twice(steps: list[tuple[str, str, int]]) -> None:
         elif what == "label":
             it.hear(delivered(name, minutes=minutes), now)
     assert len(closed) == len(set(closed))
-    assert it.bytes == sum(len(entry.packed) for entry in it.waiting.values())
+    assert it.bytes == sum(entry.size for entry in it.waiting.values())
+
+
+def test_packed_or_not_nobody_can_tell(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A ledger that packs everything gives out, and is written down as, what one that packs nothing does."""
+    plain, packing = ledger(), ledger()
+    for it, room in ((plain, 10), (packing, 0)):
+        monkeypatch.setattr("millrace.learning.ledger.UNPACKED", room)
+        expect(it, "a", "b", "c")
+        it.hear(delivered("b"), T0)
+    assert digest(plain.dump()) == digest(packing.dump())
+    [one], [other] = ([*it.settle(T0 + 11 * MINUTE)] for it in (plain, packing))
+    assert (one.event, one.features, one.foreseen, one.label) == (
+        other.event,
+        other.features,
+        other.foreseen,
+        other.label,
+    )
+
+
+def test_a_moment_of_another_zone_is_packed() -> None:
+    """Only the instant comes back from packing, so an event that says it in its own zone must not wait as it is."""
+    it = ledger()
+    east = START.astimezone(timezone(timedelta(hours=2)))
+    it.expect("a", Parcel(occurred_at=east, parcel_id="a", depot="d", distance=1.0), T0, {}, {})
+    it.hear(delivered("a"), T0)
+    [due] = it.settle(T0 + 11 * MINUTE)
+    assert due.event.occurred_at.tzinfo is UTC
+
+
+def test_an_id_is_remembered_as_long_as_its_doubles_may_come() -> None:
+    """A label that came first does not shorten how long its event's id is known."""
+    it = ledger()
+    it.hear(delivered("a"), T0)
+    expect(it, "a")
+    assert settled(it, 11) == [("a", True)]
+    for hours in range(1, 48):
+        settled(it, hours * 60)
+        assert it.knows("a")
+    settled(it, 60 * 24 * 3)
+    assert not it.knows("a")
 
 
 def test_a_ledger_restored_goes_on_where_it_was() -> None:
