@@ -9,7 +9,7 @@ from millrace.adapters.bus.port import Bus, Reader, TopicPartition
 from millrace.domain.errors import HistoryLost
 from millrace.learning.intake import Arrival, Clock, Intake
 
-FULL = 8_000
+FULL = 3_000
 """Records read ahead of one partition before it is paused."""
 
 Taken = dict[TopicPartition, list[Arrival]]

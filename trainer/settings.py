@@ -29,8 +29,8 @@ class TrainerSettings(Connections):
         0.03, gt=0, le=1, description="Greatest share of the trainer's time that snapshots may take."
     )
     slice_seconds: float = Field(0.1, gt=0, description="Longest time to learn without looking up.")
-    batch_seconds: float = Field(0.4, gt=0, description="How long learning one batch should take while catching up.")
-    batch_records: int = Field(4_000, ge=1, description="Most records of one batch.")
+    batch_seconds: float = Field(0.15, gt=0, description="How long learning one batch should take while catching up.")
+    batch_records: int = Field(1_500, ge=1, description="Most records of one batch.")
     idle_timeout: float = Field(0.2, gt=0, description="Seconds to wait for a partition that is at its end.")
     signing_key: Path | None = Field(
         None, description="Ed25519 private key (PEM); by default one is made under the home folder."

@@ -75,7 +75,7 @@ def foreseen(predictions: Iterable[Published], use_case: str, unit: str, *, sett
 
 def _foreseen(it: Published, use_case: str, unit: str) -> Foreseen:
     error = None if it.truth is None or it.value is None else it.value - it.truth
-    date, _, time = words.moment(it.occurred_at).partition(" ")
+    date, _, time = words.moment(it.occurred_at.isoformat()).partition(" ")
     return Foreseen(
         event_id=it.event_id,
         date=date,

@@ -6,7 +6,7 @@ records are taken by (availability time, topic, partition, offset), so that the 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -38,6 +38,10 @@ class Arrival(NamedTuple):
     record: Record
 
 
+_arrival: Callable[[type[Arrival], tuple[Any, ...]], Arrival] = tuple.__new__
+"""Makes an arrival in half the time that its own constructor, written in Python, takes."""
+
+
 class Clock(NamedTuple):
     """What is known of one partition's time: the newest, and a leap nobody has confirmed yet."""
 
@@ -64,7 +68,7 @@ class Intake:
                 Unreadable("invalid", f"its time is {rfc3339(time)}, which no clock that works gives"),
                 0,
             )
-        return Arrival(time, record.topic, record.partition, record.offset, fact, record)
+        return _arrival(Arrival, (time, record.topic, record.partition, record.offset, fact, record))
 
     def _fact(self, record: Record) -> Event | Label | Unreadable:
         value = record.value

@@ -15,7 +15,7 @@ from millrace.domain.tasks import Truth
 from millrace.domain.times import SECOND, Micros, micros
 from millrace.domain.usecase import AnyUseCase, Features
 from millrace.learning.contest import Foreseen
-from millrace.learning.hashing import seeded
+from millrace.learning.hashing import rank, seeded
 from millrace.learning.packing import Packing
 
 MAX_EARLY = 100_000
@@ -143,7 +143,7 @@ class Ledger:
             self._weight = len(packed)
         self._expected += 1
         expires = at + self._patience
-        entry = Entry(event_id, at, expires, seeded(self._seed, event_id), self._weight)
+        entry = Entry(event_id, at, expires, rank(self._seed, event_id), self._weight)
         if len(self.waiting) < UNPACKED and self._packing.may_stay(event):
             entry.event, entry.features, entry.foreseen = event, features, foreseen
         else:
@@ -267,8 +267,8 @@ class Ledger:
         """Take over what another ledger kept."""
         self._packing.shapes.load(kept["shapes"])
         self.waiting = {}
-        for event_id, occurred, expires, rank, size, label, packed in kept["waiting"]:
-            entry = self.waiting[event_id] = Entry(event_id, occurred, expires, rank, size)
+        for event_id, occurred, expires, its_rank, size, label, packed in kept["waiting"]:
+            entry = self.waiting[event_id] = Entry(event_id, occurred, expires, its_rank, size)
             entry.label, entry.packed = label, packed
         self._to_expire.load(kept["to_expire"])
         self._to_forget.load(kept["to_forget"])

@@ -125,20 +125,36 @@ CONGESTION = ("route", "origin_hour", "origin_morning", "destination", "carrier"
 WEATHER = ("wind", "rain", "sight", "warmth")
 
 
-def linear() -> Model:
+def line() -> Model:
     """Return a linear model; clipped gradients, because a storm's first minutes are far from everything seen."""
-    from river import linear_model, optim, preprocessing
+    from river import linear_model, optim
 
-    line = linear_model.LinearRegression(optimizer=optim.SGD(0.0005), intercept_lr=0.0005, clip_gradient=10.0)
-    return preprocessing.StandardScaler() | line
+    return linear_model.LinearRegression(optimizer=optim.SGD(0.0005), intercept_lr=0.0005, clip_gradient=10.0)
+
+
+def linear() -> Model:
+    """Return the linear model on scaled features."""
+    from river import preprocessing
+
+    return preprocessing.StandardScaler() | line()
 
 
 def tree() -> Model:
-    """Return a Hoeffding tree, bounded by depth; memory management off, for it measures sizes that a restore changes."""
+    """Return an adaptive Hoeffding tree of linear models: a branch that drift has made wrong is replaced by a new one.
+
+    Bounded by depth; memory management off, for it measures sizes that a restore changes.
+    """
+    from river import preprocessing
     from river import tree as trees
 
-    return trees.HoeffdingTreeRegressor(
-        leaf_prediction="mean", grace_period=1_000, max_depth=6, memory_estimate_period=10**12
+    return preprocessing.StandardScaler() | trees.HoeffdingAdaptiveTreeRegressor(
+        leaf_prediction="model",
+        leaf_model=line(),
+        grace_period=2_000,
+        max_depth=3,
+        bootstrap_sampling=False,
+        memory_estimate_period=10**12,
+        seed=7,
     )
 
 
@@ -242,9 +258,9 @@ flight_delay = UseCase(
         ),
         "tree": Candidate(
             tree,
-            only=("route", "hour", "origin_hour", "destination", "carrier", "all_hour"),
+            only=(*CONGESTION, *WEATHER, "delay", "queue", "planned"),
             on_residual_of="usual",
-            about="Hoeffding tree on what the route's decayed mean leaves",
+            about="adaptive Hoeffding tree of linear models on the same",
         ),
     },
     baselines={
