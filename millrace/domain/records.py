@@ -35,9 +35,9 @@ class Prediction(Wire, frozen=True, kw_only=True):
 class Score(Wire, frozen=True, kw_only=True):
     """One candidate's or baseline's prequential metrics.
 
-    `overall` and `recent` map metric names (`mae`, `rmse`, `r2`, …) to values: over everything, and over the recent
-    window. `versus_champion` is the mean of its loss minus the champion's on the same recent events: below 0, it is
-    better.
+    `overall` and `recent` map metric names (`mae`, `average_precision`, …) to values: over everything, and over the recent
+    window; which way each is better is said in `domain.metrics`. `versus_champion` is the mean of its loss (absolute
+    error, or log loss) minus the champion's on the same recent events: below 0, it is better.
     """
 
     role: Literal["champion", "challenger", "baseline", "suspended"]

@@ -7,6 +7,7 @@ from typing import Generic, Literal, TypeVar
 
 from millrace.domain.errors import UseCaseError
 from millrace.domain.facts import Label
+from millrace.domain.metrics import Ranked
 from millrace.domain.times import Micros, span
 
 L = TypeVar("L", bound=Label)
@@ -54,7 +55,8 @@ class Regression(Generic[L]):
 class Classification(Generic[L]):
     """Ask yes or no. `target` reads it from the label; an answer is the probability of yes.
 
-    `act_at` is the probability from which one acts; `costs` are those of a miss and of a false alarm.
+    `act_at` is the probability from which one acts; `costs` are those of a miss and of a false alarm. `metric` is what
+    competitors are ranked by: average precision unless told otherwise, which tells them apart where yes is rare.
     """
 
     name: Literal["classification"] = "classification"
@@ -67,11 +69,13 @@ class Classification(Generic[L]):
         truth: Truth[L],
         act_at: float = 0.5,
         costs: tuple[float, float] = (1.0, 1.0),
+        metric: Ranked = "average_precision",
     ) -> None:
         self.target = target
         self.truth = truth
         self.act_at = act_at
         self.costs = costs
+        self.metric = metric
 
 
 class Clustering(Generic[L]):

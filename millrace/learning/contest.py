@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+from millrace.domain.metrics import badness
 from millrace.domain.tasks import Classification, Regression
 from millrace.domain.usecase import AnyUseCase, Candidate, Feature, Features
-from millrace.learning.scores import ClassificationScore, Duel, RegressionScore, Score
+from millrace.learning.classification import ClassificationScore
+from millrace.learning.scores import Duel, RegressionScore, Score
 
 Foreseen = dict[str, float]
 """What each contestant predicted, by name; who could not is left out."""
@@ -69,6 +71,7 @@ class Contest:
         self._new_score = _score_for(use_case)
         names = [*self.players, *self._baselines]
         self.scores: dict[str, Score] = {name: self._new_score() for name in names}
+        self.scorecard_every = self._new_score().scorecard_every
         self.duels: dict[str, Duel] = {name: Duel() for name in names}
         self.champion: str | None = next(iter(self.players))
         self.suspended: dict[str, str] = {}
@@ -127,13 +130,13 @@ class Contest:
     def _crown_the_best(self) -> None:
         healthy = [name for name in self.players if name not in self.suspended]
         if healthy:
-            self.promote(min(healthy, key=self._recent_loss))
+            self.promote(min(healthy, key=self._badness))
         else:
             self.champion = None
 
-    def _recent_loss(self, name: str) -> float:
+    def _badness(self, name: str) -> float:
         score = self.scores[name]
-        return score.recent().get(score.metric, float("inf"))
+        return badness(score.metric, score.recent().get(score.metric, score.overall().get(score.metric)))
 
     def dump(self) -> dict[str, Any]:
         """Return everything but the models, as it is kept in a checkpoint."""
@@ -162,7 +165,7 @@ def _score_for(use_case: AnyUseCase) -> Callable[[], Score]:
     if isinstance(task, Regression):
         return RegressionScore
     if isinstance(task, Classification):
-        return lambda: ClassificationScore(task.act_at)
+        return lambda: ClassificationScore(task.act_at, task.metric)
     raise NotImplementedError
 
 

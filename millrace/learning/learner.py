@@ -18,9 +18,6 @@ from millrace.learning.ledger import Entry, Ledger
 from millrace.learning.outcomes import Foreseeing, Outcome, Refusal, Scored, Suspended, Unreadable
 from millrace.learning.profiles import Memory
 
-SCORECARD_EVERY = 200
-"""Settled labels between two scorecards."""
-
 FORGET_EVERY: Micros = 6 * 3_600 * 1_000_000
 """Stream time between two looks for profiles that have run out."""
 
@@ -97,7 +94,7 @@ class Learner:
         self.time = to
         for entry in self.ledger.settle(to):
             self._settle(entry, outcomes)
-            if self._since_scorecard >= SCORECARD_EVERY:
+            if self._since_scorecard >= self.contest.scorecard_every:
                 self._since_scorecard = 0
                 outcomes.append(Scored(self.scorecard(""), step))
         if to >= self._next_forget:
