@@ -10,8 +10,7 @@ from typing import Any, Protocol
 from millrace.domain.facts import Event, Label
 from millrace.domain.records import Score as ScoreRecord
 from millrace.domain.records import Scorecard
-from millrace.domain.tasks import Classification
-from millrace.domain.times import Micros, rfc3339
+from millrace.domain.times import Micros, moment, rfc3339
 from millrace.domain.usecase import AnyUseCase, Features
 from millrace.learning.contest import Contest, Suspension
 from millrace.learning.ledger import Entry, Ledger
@@ -62,8 +61,7 @@ class Learner:
         self._id_of = attrgetter(use_case.id_field)
         self._key_of = attrgetter(use_case.key_field)
         self._target = use_case.task.target  # type: ignore[union-attr]
-        self._negative_if_missing = truth.if_missing == "negative"
-        self._is_classification = isinstance(use_case.task, Classification)
+        self._unsaid = use_case.unsaid
 
     def meet(self, arrivals: Iterable[Met]) -> Iterator[Outcome]:
         """Take facts in order; yield what comes of each."""
@@ -144,13 +142,15 @@ class Learner:
         outcomes.append(Refusal(reason, detail, step))
 
     def _settle(self, due: Entry, outcomes: list[Outcome]) -> None:
-        truth = self._truth(due)
+        if due.label is None and self._unsaid is not None:
+            due.label = self._unsaid(due.event, moment(due.settled_at))
+            self._count("taken_for_no")
+        truth = None if due.label is None else self._target(due.label)
         if truth is None:
             self._count("expired" if due.label is None else "without_truth")
             return
-        fallen = self.contest.learn(due.features, due.foreseen, truth)
-        if due.label is not None:
-            self._remember(due)
+        fallen = self.contest.learn(due.features, due.foreseen, float(truth))
+        self._remember(due)
         self.trained_until = max(self.trained_until, due.occurred)
         self._since_scorecard += 1
         self.counters["learnt"] += 1
@@ -162,12 +162,6 @@ class Learner:
             self.memory.settled(due.event, due.label, due.settled_at)
         except Exception:  # noqa: BLE001 - an author's code may raise anything; the stream goes on
             self._count("profiles_failed")
-
-    def _truth(self, due: Entry) -> float | None:
-        if due.label is not None:
-            truth = self._target(due.label)
-            return None if truth is None else float(truth)
-        return 0.0 if self._negative_if_missing and self._is_classification else None
 
     def _out(self, fallen: list[Suspension], outcomes: list[Outcome]) -> None:
         for one in fallen:
