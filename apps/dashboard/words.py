@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from millrace.domain.metrics import higher_is_better
+from millrace.domain.metrics import IN_THE_TARGETS_UNIT, higher_is_better
 
-IN_THE_TARGETS_UNIT = frozenset({"mae", "rmse"})
 METRICS = {
     "brier": "Brier score",
     "ece": "Calibration error",

@@ -84,22 +84,24 @@ def _print(report: Report) -> None:
     from rich.table import Table
 
     from millrace.cli.consoles import OUT
+    from millrace.domain.metrics import best, direction
 
     names = [*report.candidates, *report.baselines]
     unit = f", {report.unit}" if report.unit else ""
-    table = Table(title=f"{report.question}\n{report.metric}{unit}; lower is better", title_justify="left")
+    table = Table(title=f"{report.question}\n{report.metric}{unit}; {direction(report.metric)}", title_justify="left")
     table.add_column("month")
     table.add_column("labels", justify="right")
     for name in names:
         table.add_column(f"{name} *" if name == report.champion else name, justify="right")
     for month in report.months:
-        best = min(month.scores.values())
+        top = best(report.metric, month.scores.values())
         cells = [month.scores.get(name) for name in names]
         table.add_row(
-            month.month, f"{month.labels:,}", *(_cell(it, best) for it in cells), end_section=month is report.months[-1]
+            month.month, f"{month.labels:,}", *(_cell(it, top) for it in cells), end_section=month is report.months[-1]
         )
     overall = [*(it.overall for it in report.candidates.values()), *report.baselines.values()]
-    table.add_row("all", f"{report.labels:,}", *(_cell(it, min(overall)) for it in overall))
+    top = best(report.metric, (it for it in overall if it is not None))
+    table.add_row("all", f"{report.labels:,}", *(_cell(it, top) for it in overall))
     OUT.print(table)
     OUT.print(
         f"* champion. {report.events:,} events in {report.seconds:.1f} s ({report.events_per_second:,.0f} a second), "
@@ -107,10 +109,10 @@ def _print(report: Report) -> None:
     )
 
 
-def _cell(score: float | None, best: float) -> str:
-    if score is None:
-        return "–"
-    return f"[bold]{score:.2f}[/bold]" if score == best else f"{score:.2f}"
+def _cell(score: float | None, top: float | None) -> str:
+    from millrace.rehearsal.picture import number
+
+    return f"[bold]{number(score)}[/bold]" if score is not None and score == top else number(score)
 
 
 def _draw(report: Report, to: Path) -> None:

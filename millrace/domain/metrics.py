@@ -27,6 +27,9 @@ HIGHER_IS_BETTER = frozenset(
 )
 """Every other metric is an error, a loss or a distance: lower is better."""
 
+IN_THE_TARGETS_UNIT = frozenset({"mae", "rmse"})
+"""Metrics that have the unit of what is asked for; the others are shares and losses, without one."""
+
 
 def higher_is_better(metric: str) -> bool:
     """Tell whether a greater value of a metric is the better one.

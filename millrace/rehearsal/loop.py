@@ -10,6 +10,7 @@ import msgspec
 
 from millrace.domain.facts import Event
 from millrace.domain.log import Record, TopicPartition
+from millrace.domain.metrics import IN_THE_TARGETS_UNIT, higher_is_better
 from millrace.domain.times import Micros, moment
 from millrace.domain.usecase import AnyUseCase, Fact
 from millrace.learning.intake import Arrival
@@ -73,12 +74,12 @@ def _refused(step: Step) -> int:
 
 
 class _Months:
-    """Cuts the running scores where the stream's month turns."""
+    """Scores each month of the stream by its own labels."""
 
     def __init__(self, shard: Shard) -> None:
-        self._shard = shard
+        self._scores = shard.learner.contest.scores
         self._month = ""
-        self._before = self._sums()
+        self._before = self._twins()
         self.found: list[Month] = []
 
     def turn(self, at: Micros) -> None:
@@ -90,38 +91,35 @@ class _Months:
 
     def close(self) -> None:
         """Note the scores of what was settled since the last close."""
-        now = self._sums()
-        scores = {name: _mean(self._before[name], now[name]) for name in now}
-        settled = max(now[name][0] - self._before[name][0] for name in now)
+        settled = max(score.labels - self._before[name].labels for name, score in self._scores.items())
         if settled:
-            known = {name: score for name, score in scores.items() if score is not None}
+            since = {name: score.since(self._before[name]) for name, score in self._scores.items()}  # type: ignore[arg-type]
+            known = {name: metrics[self._metric] for name, metrics in since.items() if self._metric in metrics}
             self.found.append(Month(self._month, settled, known))
-        self._before = now
+        self._before = self._twins()
 
-    def _sums(self) -> dict[str, tuple[int, float]]:
-        return {
-            name: (score.labels, score.labels * _overall(score))
-            for name, score in self._shard.learner.contest.scores.items()
-        }
+    @property
+    def _metric(self) -> str:
+        return next(iter(self._scores.values())).metric
 
-
-def _mean(before: tuple[int, float], now: tuple[int, float]) -> float | None:
-    labels = now[0] - before[0]
-    return (now[1] - before[1]) / labels if labels else None
+    def _twins(self) -> dict[str, Score]:
+        return {name: score.twin() for name, score in self._scores.items()}
 
 
-def _overall(score: Score) -> float:
-    return score.overall().get(score.metric, 0.0)
+def _overall(score: Score) -> float | None:
+    return score.overall().get(score.metric)
 
 
 def _report(shard: Shard, months: list[Month], dead_letters: int, seconds: float) -> Report:
     use_case, contest, counters = shard.use_case, shard.learner.contest, shard.learner.counters
     events = counters.get("events", 0)
+    metric = next(iter(contest.scores.values())).metric
     return Report(
         use_case=use_case.name,
         question=use_case.question,
-        metric=next(iter(contest.scores.values())).metric,
-        unit=use_case.task.unit,
+        metric=metric,
+        higher_is_better=higher_is_better(metric),
+        unit=use_case.task.unit if metric in IN_THE_TARGETS_UNIT else "",
         events=events,
         labels=counters.get("learnt", 0),
         seconds=round(seconds, 3),
@@ -133,9 +131,9 @@ def _report(shard: Shard, months: list[Month], dead_letters: int, seconds: float
         baselines={name: _overall(contest.scores[name]) for name in use_case.baselines},
         candidates={
             name: CandidateReport(
-                metric=contest.scores[name].metric,
+                metric=metric,
                 overall=_overall(contest.scores[name]),
-                recent=contest.scores[name].recent().get(contest.scores[name].metric, 0.0),
+                recent=contest.scores[name].recent().get(metric),
                 metrics=contest.scores[name].overall(),
                 suspended=contest.suspended.get(name),
             )

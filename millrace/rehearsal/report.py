@@ -6,17 +6,20 @@ import msgspec
 
 
 class CandidateReport(msgspec.Struct, frozen=True):
-    """How one candidate did: overall and over its last 1,000 labels, by the use case's first metric, and all metrics."""
+    """How one candidate did by the metric that ranks, overall and over the recent window, and all metrics overall.
+
+    A value is `None` where the metric cannot be said: before the first label, or without a yes among them.
+    """
 
     metric: str
-    overall: float
-    recent: float
+    overall: float | None
+    recent: float | None
     metrics: dict[str, float]
     suspended: str | None = None
 
 
 class Month(msgspec.Struct, frozen=True):
-    """One month of the stream: labels settled in it and each contestant's mean loss over them."""
+    """One month of the stream: labels settled in it and each contestant's metric over them alone."""
 
     month: str
     labels: int
@@ -24,11 +27,12 @@ class Month(msgspec.Struct, frozen=True):
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
-    """The outcome of a rehearsal. Scores are in the target's unit (for a classification, log loss); lower is better."""
+    """The outcome of a rehearsal. Scores are of `metric`, in `unit` where it has one."""
 
     use_case: str
     question: str
     metric: str
+    higher_is_better: bool
     unit: str
     events: int
     labels: int
@@ -38,7 +42,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     state_id: str
     digest: str
     dead_letters: int
-    baselines: dict[str, float]
+    baselines: dict[str, float | None]
     candidates: dict[str, CandidateReport]
     months: list[Month]
     counters: dict[str, int]
