@@ -48,7 +48,7 @@ class Score(Wire, frozen=True, kw_only=True):
 
 
 class Scorecard(Wire, frozen=True, kw_only=True):
-    """How all who compete stand at one state. Topic `<use-case>.scorecards`."""
+    """How all who compete stand at one state, and how many alarms there were. Topic `<use-case>.scorecards`."""
 
     state_id: str
     as_of: str
@@ -56,6 +56,26 @@ class Scorecard(Wire, frozen=True, kw_only=True):
     labels: int
     metric: str
     scores: dict[str, Score]
+    alarms: int = 0
+
+
+class Alarm(Wire, frozen=True, kw_only=True):
+    """Something does what it did not do before. Topic `<use-case>.alarms`.
+
+    `what` has drifted: a `feature`, the champion's `prediction`, or a candidate's `error`; `name` says which. `value` is what
+    the detector found and `threshold` what it had to pass; `also` holds what else moved at once, with its value. `event` is how
+    many events had been met, `at` the stream's time.
+    """
+
+    state_id: str
+    at: str
+    event: int
+    what: Literal["feature", "prediction", "error"]
+    name: str
+    detector: Literal["psi", "page-hinkley"]
+    value: float
+    threshold: float
+    also: dict[str, float] = {}
 
 
 class DeadLetter(Wire, frozen=True, kw_only=True):

@@ -73,6 +73,8 @@ class Contest:
         self.scores: dict[str, Score] = {name: self._new_score() for name in names}
         self.scorecard_every = self._new_score().scorecard_every
         self.duels: dict[str, Duel] = {name: Duel() for name in names}
+        self.losses: dict[str, float] = {}
+        """What each lost at the newest label."""
         self.champion: str | None = next(iter(self.players))
         self.suspended: dict[str, str] = {}
 
@@ -109,7 +111,7 @@ class Contest:
         return fallen
 
     def _score(self, foreseen: Foreseen, truth: float) -> None:
-        losses = {name: self.scores[name].add(value, truth) for name, value in foreseen.items()}
+        losses = self.losses = {name: self.scores[name].add(value, truth) for name, value in foreseen.items()}
         best = losses.get(self.champion) if self.champion else None
         if best is not None:
             for name, loss in losses.items():

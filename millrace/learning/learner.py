@@ -13,8 +13,9 @@ from millrace.domain.records import Scorecard
 from millrace.domain.times import Micros, moment, rfc3339
 from millrace.domain.usecase import AnyUseCase, Features
 from millrace.learning.contest import Contest, Suspension
+from millrace.learning.drift import SAMPLE_EVERY, Drift, Found
 from millrace.learning.ledger import Entry, Ledger
-from millrace.learning.outcomes import Foreseeing, Outcome, Refusal, Scored, Suspended, Unreadable
+from millrace.learning.outcomes import Alarmed, Foreseeing, Outcome, Refusal, Scored, Suspended, Unreadable
 from millrace.learning.profiles import Memory
 
 FORGET_EVERY: Micros = 6 * 3_600 * 1_000_000
@@ -24,6 +25,9 @@ _PLAIN = frozenset((float, int, str, bool))
 
 KEPT_EVENTS = 50
 """How many newest events a state carries, as examples."""
+
+KEPT_ALARMS = 50
+"""How many newest alarms a state carries."""
 
 
 class Met(Protocol):
@@ -52,6 +56,8 @@ class Learner:
         self.memory = Memory(use_case)
         self.contest = Contest(use_case, models)
         self.ledger = Ledger(use_case, truth)
+        self.drift = Drift(use_case.candidates)
+        self.alarms: deque[Alarmed] = deque(maxlen=KEPT_ALARMS)
         self.time: Micros = 0
         self.trained_until: Micros = 0
         self.counters: Counter[str] = Counter()
@@ -91,7 +97,7 @@ class Learner:
     def _advance(self, to: Micros, step: int, outcomes: list[Outcome]) -> None:
         self.time = to
         for entry in self.ledger.settle(to):
-            self._settle(entry, outcomes)
+            self._settle(entry, step, outcomes)
             if self._since_scorecard >= self.contest.scorecard_every:
                 self._since_scorecard = 0
                 outcomes.append(Scored(self.scorecard(""), step))
@@ -125,6 +131,15 @@ class Learner:
         outcomes.append(Foreseeing(event_id, key, event.occurred_at, champion, foreseen, features, step))
         if fallen:
             self._out(fallen, outcomes)
+        if self.counters["events"] % SAMPLE_EVERY == 0:
+            self._alarm(self.drift.saw(features, champion, foreseen, at), step, outcomes)
+
+    def _alarm(self, found: Found | None, step: int, outcomes: list[Outcome]) -> None:
+        if found is not None:
+            self._count(f"alarms_{found.what}")
+            alarm = Alarmed(found, self.counters["events"], self.time, step)
+            self.alarms.append(alarm._replace(step=0))  # a state does not depend on how batches fall
+            outcomes.append(alarm)
 
     def _hear(self, label: Label, at: Micros, step: int, outcomes: list[Outcome]) -> None:
         outcome = self.ledger.hear(label, self.time, at)
@@ -141,7 +156,7 @@ class Learner:
         self._count(f"refused_{reason}")
         outcomes.append(Refusal(reason, detail, step))
 
-    def _settle(self, due: Entry, outcomes: list[Outcome]) -> None:
+    def _settle(self, due: Entry, step: int, outcomes: list[Outcome]) -> None:
         if due.label is None and self._unsaid is not None:
             due.label = self._unsaid(due.event, moment(due.settled_at))
             self._count("taken_for_no")
@@ -156,6 +171,7 @@ class Learner:
         self.counters["learnt"] += 1
         if fallen:
             self._out(fallen, outcomes)
+        self._alarm(self.drift.erred(self.contest.losses, due.occurred), step, outcomes)
 
     def _remember(self, due: Entry) -> None:
         try:
@@ -180,6 +196,8 @@ class Learner:
             "ledger": self.ledger.dump(),
             "clock": (self.time, self.trained_until, self._next_forget, self._since_scorecard),
             "counters": dict(self.counters),
+            "drift": self.drift.dump(),
+            "alarms": self.alarms,
             "recent": list(self.recent),
         }
 
@@ -192,6 +210,8 @@ class Learner:
         self.ledger.load(parts["ledger"])
         self.time, self.trained_until, self._next_forget, self._since_scorecard = parts["clock"]
         self.counters = Counter(parts["counters"])
+        self.drift.load(parts["drift"])
+        self.alarms = parts["alarms"]
         self.recent = deque(parts["recent"], maxlen=KEPT_EVENTS)
 
     def scorecard(self, state_id: str) -> Scorecard:
@@ -203,6 +223,7 @@ class Learner:
             labels=self.counters["learnt"],
             metric=next(iter(self.contest.scores.values())).metric,
             scores=self.standings(),
+            alarms=sum(self.counters[f"alarms_{what}"] for what in ("feature", "prediction", "error")),
         )
 
     def standings(self) -> dict[str, ScoreRecord]:

@@ -11,11 +11,14 @@ import msgspec
 from millrace.domain.facts import Event
 from millrace.domain.log import Record, TopicPartition
 from millrace.domain.metrics import IN_THE_TARGETS_UNIT, higher_is_better
+from millrace.domain.records import Alarm
 from millrace.domain.times import Micros, moment
 from millrace.domain.usecase import AnyUseCase, Fact
 from millrace.learning.intake import Arrival
+from millrace.learning.outcomes import Alarmed
 from millrace.learning.scores import Score
 from millrace.learning.shard import Shard, Step
+from millrace.learning.shard import alarm as published
 from millrace.rehearsal.report import CandidateReport, Month, Report
 
 BATCH = 1_000
@@ -33,18 +36,23 @@ def rehearse(use_case: AnyUseCase, facts: Sequence[Fact], progress: Progress | N
     shard.epoch = 1
     months = _Months(shard)
     dead_letters = done = 0
+    alarms: list[Alarm] = []
     started = time.perf_counter()
     for entry, records in enumerate(_batches(use_case, facts)):
         shard.committed(entry)
         batch = _read(shard, records)
         months.turn(max(arrivals[0].time for arrivals in batch.values()))
-        dead_letters += _refused(shard.take(batch))
+        step = shard.take(batch)
+        dead_letters += _refused(step)
+        alarms += _alarms(step)
         done += len(records)
         if progress:
             progress(done, len(facts))
-    shard.learner.advance(shard.learner.time + SETTLE_FOR)
+    for outcome in shard.learner.advance(shard.learner.time + SETTLE_FOR):
+        if isinstance(outcome, Alarmed):
+            alarms.append(published(outcome, f"{shard.state_id}~{outcome.step}"))
     months.close()
-    return _report(shard, months.found, dead_letters, time.perf_counter() - started)
+    return _report(shard, months.found, alarms, dead_letters, time.perf_counter() - started)
 
 
 def _batches(use_case: AnyUseCase, facts: Sequence[Fact]) -> Iterator[list[Record]]:
@@ -71,6 +79,11 @@ def _read(shard: Shard, records: list[Record]) -> dict[TopicPartition, list[Arri
 
 def _refused(step: Step) -> int:
     return sum(message.topic.endswith(".dead-letters") for message in step.outputs)
+
+
+def _alarms(step: Step) -> list[Alarm]:
+    decode = msgspec.json.Decoder(Alarm).decode
+    return [decode(message.value or b"") for message in step.outputs if message.topic.endswith(".alarms")]
 
 
 class _Months:
@@ -110,7 +123,7 @@ def _overall(score: Score) -> float | None:
     return score.overall().get(score.metric)
 
 
-def _report(shard: Shard, months: list[Month], dead_letters: int, seconds: float) -> Report:
+def _report(shard: Shard, months: list[Month], alarms: list[Alarm], dead_letters: int, seconds: float) -> Report:
     use_case, contest, counters = shard.use_case, shard.learner.contest, shard.learner.counters
     events = counters.get("events", 0)
     metric = next(iter(contest.scores.values())).metric
@@ -140,5 +153,6 @@ def _report(shard: Shard, months: list[Month], dead_letters: int, seconds: float
             for name in use_case.candidates
         },
         months=months,
+        alarms=alarms,
         counters=dict(sorted(counters.items())),
     )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
+from millrace.domain.records import Alarm
+
 
 class CandidateReport(msgspec.Struct, frozen=True):
     """How one candidate did by the metric that ranks, overall and over the recent window, and all metrics overall.
@@ -45,4 +47,5 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     baselines: dict[str, float | None]
     candidates: dict[str, CandidateReport]
     months: list[Month]
+    alarms: list[Alarm]
     counters: dict[str, int]

@@ -117,7 +117,7 @@ def test_a_label_known_after_the_horizon_is_due_when_it_is_known() -> None:
     expect(it, "a")
     it.hear(delivered("a", minutes=180), T0 + 180 * MINUTE)
     assert settled(it, 180) == []
-    assert [due.at for due in it.settle(T0 + 181 * MINUTE)] == [T0 + 180 * MINUTE]
+    assert [due.settled_at for due in it.settle(T0 + 181 * MINUTE)] == [T0 + 180 * MINUTE]
 
 
 def test_what_is_due_and_what_has_run_out_at_one_moment_are_mixed() -> None:

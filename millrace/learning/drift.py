@@ -1,0 +1,147 @@
+"""Drift: tells when features, predictions or errors do what they did not do before. Pure, deterministic, bounded.
+
+Every eighth event is looked at, in blocks of 64: each feature, and the champion's prediction, by PSI (`learning.psi`); each
+candidate's loss at every label by Page-Hinkley (`learning.page_hinkley`). False alarms have a budget, one a week of stream time:
+thresholds are calibrated on the stream itself, must be passed twice in a row, and what moves together is told once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal, NamedTuple
+
+from millrace.domain.times import SECOND, Micros
+from millrace.domain.usecase import Feature, Features
+from millrace.learning.page_hinkley import ErrorWatch
+from millrace.learning.psi import PARTS_OF_DAY, FeatureWatch
+
+SAMPLE_EVERY = 8
+"""Events of which one is looked at."""
+BLOCK = 64
+"""Samples looked at together."""
+TOGETHER = 2_048
+"""Events (or labels, for errors) after an alarm in which further ones of its kind belong to it."""
+GROUP = 8
+"""Labels whose mean loss is looked at together."""
+MOST_FEATURES = 100
+_PART: Micros = 24 * 3_600 * SECOND // PARTS_OF_DAY
+PREDICTION = "the champion's prediction"
+
+What = Literal["feature", "prediction", "error"]
+
+
+class Found(NamedTuple):
+    """Drift of one thing: `value` is the PSI, or the sum of deviations; `also` holds what else moved, with its value."""
+
+    what: What
+    name: str
+    detector: Literal["psi", "page-hinkley"]
+    value: float
+    threshold: float
+    also: dict[str, float]
+
+
+class Drift:
+    """Everything that is watched of one shard."""
+
+    def __init__(self, candidates: Iterable[str]) -> None:
+        self.features: dict[str, FeatureWatch] = {}
+        self.errors = {name: ErrorWatch() for name in candidates}
+        self._champion: str | None = None
+        self._block: list[Features] = []
+        self._part = 0
+        self._sums = dict.fromkeys(self.errors, 0.0)
+        self._labels = 0
+        self._quiet_events = self._quiet_labels = TOGETHER
+
+    def saw(self, features: Features, champion: str | None, foreseen: Mapping[str, float], at: Micros) -> Found | None:
+        """Take a sampled event (one of `SAMPLE_EVERY`); return what has drifted, after a full block."""
+        if not self._block:
+            self._part = _part_of_day(at)
+        if champion != self._champion:  # another one's predictions are no drift
+            self._champion = champion
+            self.features.pop(PREDICTION, None)
+        prediction = foreseen.get(champion or "")
+        self._block.append(features if prediction is None else {**features, PREDICTION: prediction})
+        if len(self._block) < BLOCK:
+            return None
+        block, self._block = self._block, []
+        self._quiet_events += BLOCK * SAMPLE_EVERY
+        return self._told(self._compared(block))
+
+    def _compared(self, block: list[Features]) -> dict[str, tuple[float, float]]:
+        moved: dict[str, tuple[float, float]] = {}
+        for name in dict.fromkeys(name for features in block for name in features):
+            watch = self.features.get(name)
+            if watch is None:
+                if len(self.features) == MOST_FEATURES:
+                    continue
+                watch = self.features[name] = FeatureWatch()
+            found = watch.take(self._part, _values(block, name))
+            if found:
+                moved[name] = found
+        return moved
+
+    def _told(self, moved: dict[str, tuple[float, float]]) -> Found | None:
+        """Return one alarm for all features that have moved together; each learns anew what is usual."""
+        if not moved:
+            return None
+        for name in moved:
+            self.features[name].relearn()
+            self.features[name].raise_least()
+        if self._quiet_events < TOGETHER:
+            return None
+        self._quiet_events = 0
+        first = max(moved, key=lambda name: moved[name][0] / moved[name][1])
+        value, threshold = moved[first]
+        also = {name: round(its[0], 4) for name, its in moved.items() if name != first}
+        what: What = "prediction" if first == PREDICTION else "feature"
+        return Found(what, first, "psi", round(value, 4), round(threshold, 4), also)
+
+    def erred(self, losses: Mapping[str, float], at: Micros) -> Found | None:
+        """Take the losses at one label of an event of a moment; return what has drifted, after every `GROUP`-th."""
+        sums = self._sums
+        for name in sums:
+            if name in losses:
+                sums[name] += losses[name]
+        self._labels += 1
+        if self._labels < GROUP:
+            return None
+        self._labels = 0
+        self._quiet_labels += GROUP
+        return self._risen(_part_of_day(at))
+
+    def _risen(self, part: int) -> Found | None:
+        told: Found | None = None
+        for name, watch in self.errors.items():
+            mean, self._sums[name] = self._sums[name] / GROUP, 0.0
+            found = watch.take(part, mean)
+            if found:
+                watch.relearn()
+                watch.raise_least()
+                if self._quiet_labels >= TOGETHER:
+                    self._quiet_labels = 0
+                    told = Found("error", name, "page-hinkley", round(found[0], 4), round(found[1], 4), {})
+        return told
+
+    def dump(self) -> dict[str, Any]:
+        """Return everything, as it is kept in a checkpoint."""
+        return {name: getattr(self, name) for name in _KEPT}
+
+    def load(self, kept: Mapping[str, Any]) -> None:
+        """Take over what another has kept."""
+        for name in _KEPT:
+            setattr(self, name, kept[name])
+
+
+_KEPT = ("features", "errors", "_champion", "_sums", "_labels", "_block", "_part", "_quiet_events", "_quiet_labels")
+
+
+def _part_of_day(at: Micros) -> int:
+    return at // _PART % PARTS_OF_DAY
+
+
+def _values(block: list[Features], name: str) -> list[Feature]:
+    """Return a feature's values; those that are missing or no number are left out."""
+    found = [features[name] for features in block if name in features]
+    return [value for value in found if value == value]

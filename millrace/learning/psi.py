@@ -1,0 +1,186 @@
+"""Drift of one feature: the population stability index of a recent window against a reference that moves along.
+
+PSI is the symmetric divergence sum((p - q) ln(p / q)) over bins, p of the window and q of the reference (Jeffreys, 1946; by
+this name from credit scoring, Siddiqi, 2006). Numbers are binned by the reference's deciles, categories by frequency.
+
+What repeats every day is no drift: the reference is kept by part of the day, and the window is compared with the mixture of the
+parts it lies in. What a feature does anyway is no drift either: its threshold is calibrated on a stretch after the reference.
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_right
+from collections import Counter, deque
+from collections.abc import Sequence
+from typing import Any
+
+from millrace.domain.usecase import Feature
+
+PARTS_OF_DAY = 6
+WINDOW = 2
+"""Blocks in the recent window."""
+REFERENCE = 16
+"""Blocks from which the bins are cut."""
+CALIBRATION = 16
+"""Blocks after the reference in which nothing is said, and the threshold is found."""
+PERSISTENCE = 2
+"""Blocks in a row that must lie above the threshold."""
+LEAST = 0.3
+"""The least threshold. A PSI above 0.25 is commonly called a major shift; a window of 128 adds some 0.07 of noise."""
+MARGIN = 1.6
+"""The threshold as a multiple of the highest PSI of the calibration."""
+RAISED = 1.25
+"""By how much the least threshold grows at each alarm of a feature: one that cries often must cry louder."""
+HALF_LIFE = 32
+"""Blocks in which the reference's weight halves: slow change, such as profiles that fill, is followed and not told."""
+BINS = 10
+SHRINK = 50.0
+"""How many samples the whole reference counts for beside those of a part of the day."""
+_SMOOTH = 0.5
+_GROWTH = 2 ** (1 / HALF_LIFE)
+_TOO_HEAVY = 1e6
+_LAG = 4
+"""Blocks after which a PSI that led to no alarm counts as quiet."""
+
+
+class FeatureWatch:
+    """Watches one feature, block by block: first learns its reference, then calibrates, then compares."""
+
+    __slots__ = (
+        "_categories",
+        "_counted",
+        "_edges",
+        "_lagging",
+        "_least",
+        "_over",
+        "_pending",
+        "_quiet",
+        "_recent",
+        "_reference",
+        "_total",
+        "_weight",
+    )
+
+    def __init__(self) -> None:
+        self._least = LEAST
+        self.relearn()
+
+    def relearn(self) -> None:
+        """Begin anew: forget the reference, and what was quiet."""
+        self._pending: list[tuple[int, list[Feature]]] | None = []
+        self._edges: list[float] | None = None
+        self._categories: dict[Feature, int] = {}
+        self._reference: list[list[float]] = []
+        self._total: list[float] = []
+        self._recent: deque[tuple[int, list[int]]] = deque()
+        self._weight = 1.0
+        self._counted = 0
+        self._quiet = 0.0
+        self._over = 0
+        self._lagging: deque[float] = deque()
+
+    def take(self, part: int, values: list[Feature]) -> tuple[float, float] | None:
+        """Take a block of values seen in a part of the day; return (PSI, threshold) when that means drift."""
+        if self._pending is not None:
+            self._pending.append((part, values))
+            if len(self._pending) == REFERENCE:
+                self._begin(self._pending)
+            return None
+        self._recent.append((part, self._count(values)))
+        if len(self._recent) <= WINDOW:
+            return None
+        self._follow(*self._recent.popleft())
+        return self._judge(self._index())
+
+    def raise_least(self) -> None:
+        """Ask for more the next time."""
+        self._least *= RAISED
+
+    def _begin(self, pending: Sequence[tuple[int, list[Feature]]]) -> None:
+        values = [value for _, block in pending for value in block]
+        self._cut(values)
+        bins = len(self._categories) + 1 if self._edges is None else len(self._edges) + 1
+        self._reference = [[0.0] * bins for _ in range(PARTS_OF_DAY)]
+        self._total = [0.0] * bins
+        self._pending = None
+        for part, block in pending:
+            self._follow(part, self._count(block))
+
+    def _cut(self, values: list[Feature]) -> None:
+        """Choose bins: deciles of numbers, the most frequent of anything else."""
+        numbers = [it for it in values if isinstance(it, int | float) and not isinstance(it, bool)]
+        if len(numbers) == len(values) and values:
+            numbers.sort()
+            deciles = (numbers[len(numbers) * i // BINS] for i in range(1, BINS))
+            self._edges = sorted({float(it) for it in deciles if it > numbers[0]})
+        else:
+            frequent = sorted(Counter(values).items(), key=lambda it: (-it[1], str(it[0])))
+            self._categories = {value: at for at, (value, _) in enumerate(frequent[: BINS - 1])}
+
+    def _count(self, values: list[Feature]) -> list[int]:
+        if self._edges is None:
+            other, known = len(self._categories), self._categories
+            counts = [0] * (other + 1)
+            for value in values:
+                counts[known.get(value, other)] += 1
+            return counts
+        edges = self._edges
+        counts = [0] * (len(edges) + 1)
+        for value in values:
+            counts[bisect_right(edges, value)] += 1
+        return counts
+
+    def _follow(self, part: int, counts: list[int]) -> None:
+        """Take a block into the reference; instead of letting old ones fade, new ones weigh ever more."""
+        self._weight *= _GROWTH
+        own, total, weight = self._reference[part], self._total, self._weight
+        for at, count in enumerate(counts):
+            own[at] += count * weight
+            total[at] += count * weight
+        if weight > _TOO_HEAVY:
+            self._reference = [[it / weight for it in its] for its in self._reference]
+            self._total = [it / weight for it in total]
+            self._weight = 1.0
+
+    def _index(self) -> float:
+        """Return the PSI of the recent window against what is usual in its parts of the day."""
+        sizes: dict[int, int] = {}
+        observed = [0] * len(self._total)
+        for part, counts in self._recent:
+            sizes[part] = sizes.get(part, 0) + sum(counts)
+            observed = [a + b for a, b in zip(observed, counts, strict=True)]
+        shrink = SHRINK * self._weight
+        whole = sum(self._total) or 1.0
+        expected = [0.0] * len(observed)
+        for part, size in sizes.items():
+            own = self._reference[part]
+            share = size / (sum(own) + shrink)
+            rest = shrink / whole
+            expected = [e + share * (o + rest * t) for e, o, t in zip(expected, own, self._total, strict=True)]
+        n = sum(observed) + _SMOOTH * len(observed)
+        index = 0.0
+        for seen, wanted in zip(observed, expected, strict=True):
+            index += (seen - wanted) * math.log((seen + _SMOOTH) / (wanted + _SMOOTH))
+        return index / n
+
+    def _judge(self, index: float) -> tuple[float, float] | None:
+        self._counted += 1
+        if self._counted <= CALIBRATION:
+            self._quiet = max(self._quiet, index)
+            return None
+        threshold = max(self._least, MARGIN * self._quiet)
+        self._over = self._over + 1 if index > threshold else 0
+        if self._over >= PERSISTENCE:
+            return index, threshold
+        self._lagging.append(index)
+        if len(self._lagging) > _LAG:
+            self._quiet = max(self._quiet, self._lagging.popleft())
+        return None
+
+    def __getstate__(self) -> tuple[Any, ...]:
+        return tuple(getattr(self, name) for name in self.__slots__)
+
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
+        for name, value in zip(self.__slots__, state, strict=True):
+            setattr(self, name, value)
