@@ -92,7 +92,7 @@ class Drift:
         if self._quiet_events < TOGETHER:
             return None
         self._quiet_events = 0
-        first = max(moved, key=lambda name: moved[name][0] / moved[name][1])
+        first = max(moved, key=lambda name: (name != PREDICTION, moved[name][0] / moved[name][1]))
         value, threshold = moved[first]
         also = {name: round(its[0], 4) for name, its in moved.items() if name != first}
         what: What = "prediction" if first == PREDICTION else "feature"

@@ -22,7 +22,10 @@ LEAST = 25.0
 """The least threshold, in the same deviations: an error that rises by half a single one's deviation is found in 280 labels."""
 MARGIN = 1.5
 """The threshold as a multiple of the highest sum of the calibration."""
+RAISED = 1.25
+"""By how much the least threshold grows at each alarm: who cries often must cry louder, for a while."""
 CLIP = 5.0
+_CALMED = 0.5 ** (1 / 6_000)
 MEMORY = 500
 """Groups over which the usual error moves along."""
 
@@ -30,10 +33,10 @@ MEMORY = 500
 class ErrorWatch:
     """Watches one candidate's loss, by the means of small groups of labels."""
 
-    __slots__ = ("_by_part", "_counted", "_counts", "_least", "_mean", "_quiet", "_spread", "_sum")
+    __slots__ = ("_by_part", "_counted", "_counts", "_mean", "_quiet", "_raised", "_spread", "_sum")
 
     def __init__(self) -> None:
-        self._least = LEAST
+        self._raised = 1.0
         self.relearn()
 
     def relearn(self) -> None:
@@ -48,7 +51,7 @@ class ErrorWatch:
 
     def raise_least(self) -> None:
         """Ask for more the next time."""
-        self._least *= 1.25
+        self._raised *= RAISED
 
     def take(self, part: int, loss: float) -> tuple[float, float] | None:
         """Take the mean loss of a group in a part of the day; return (sum, threshold) when that means drift."""
@@ -65,7 +68,8 @@ class ErrorWatch:
         if self._counted <= WARM_UP + CALIBRATION:
             self._quiet = max(self._quiet, self._sum)
             return None
-        threshold = max(self._least, MARGIN * self._quiet)
+        self._raised = 1 + (self._raised - 1) * _CALMED
+        threshold = max(self._raised * LEAST, MARGIN * self._quiet)
         return (self._sum, threshold) if self._sum > threshold else None
 
     def _learn(self, part: int, loss: float) -> None:

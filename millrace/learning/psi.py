@@ -26,12 +26,13 @@ CALIBRATION = 16
 """Blocks after the reference in which nothing is said, and the threshold is found."""
 PERSISTENCE = 2
 """Blocks in a row that must lie above the threshold."""
-LEAST = 0.3
-"""The least threshold. A PSI above 0.25 is commonly called a major shift; a window of 128 adds some 0.07 of noise."""
+CHANCE = 3.5
+"""Normal quantile of the least threshold: by chance alone a PSI passes it once in 4,000 looks, and twice in a row hardly ever."""
 MARGIN = 1.6
 """The threshold as a multiple of the highest PSI of the calibration."""
 RAISED = 1.25
-"""By how much the least threshold grows at each alarm of a feature: one that cries often must cry louder."""
+"""By how much the least threshold grows at each alarm of a feature: one that cries often must cry louder, for a while."""
+_CALMED = 0.5 ** (1 / 100)
 HALF_LIFE = 32
 """Blocks in which the reference's weight halves: slow change, such as profiles that fill, is followed and not told."""
 BINS = 10
@@ -52,10 +53,10 @@ class FeatureWatch:
         "_counted",
         "_edges",
         "_lagging",
-        "_least",
         "_over",
         "_pending",
         "_quiet",
+        "_raised",
         "_recent",
         "_reference",
         "_total",
@@ -63,7 +64,7 @@ class FeatureWatch:
     )
 
     def __init__(self) -> None:
-        self._least = LEAST
+        self._raised = 1.0
         self.relearn()
 
     def relearn(self) -> None:
@@ -91,11 +92,12 @@ class FeatureWatch:
         if len(self._recent) <= WINDOW:
             return None
         self._follow(*self._recent.popleft())
-        return self._judge(self._index())
+        size = sum(sum(counts) for _, counts in self._recent)
+        return self._judge(self._index(), max(size, 1))
 
     def raise_least(self) -> None:
         """Ask for more the next time."""
-        self._least *= RAISED
+        self._raised *= RAISED
 
     def _begin(self, pending: Sequence[tuple[int, list[Feature]]]) -> None:
         values = [value for _, block in pending for value in block]
@@ -128,7 +130,7 @@ class FeatureWatch:
         edges = self._edges
         counts = [0] * (len(edges) + 1)
         for value in values:
-            counts[bisect_right(edges, value)] += 1
+            counts[bisect_right(edges, value) if isinstance(value, int | float) else -1] += 1
         return counts
 
     def _follow(self, part: int, counts: list[int]) -> None:
@@ -164,12 +166,14 @@ class FeatureWatch:
             index += (seen - wanted) * math.log((seen + _SMOOTH) / (wanted + _SMOOTH))
         return index / n
 
-    def _judge(self, index: float) -> tuple[float, float] | None:
+    def _judge(self, index: float, size: int) -> tuple[float, float] | None:
         self._counted += 1
         if self._counted <= CALIBRATION:
             self._quiet = max(self._quiet, index)
             return None
-        threshold = max(self._least, MARGIN * self._quiet)
+        self._raised = 1 + (self._raised - 1) * _CALMED
+        bins = sum(it > 0 for it in self._total)
+        threshold = max(self._raised * _by_chance(bins - 1, size), MARGIN * self._quiet)
         self._over = self._over + 1 if index > threshold else 0
         if self._over >= PERSISTENCE:
             return index, threshold
@@ -184,3 +188,13 @@ class FeatureWatch:
     def __setstate__(self, state: tuple[Any, ...]) -> None:
         for name, value in zip(self.__slots__, state, strict=True):
             setattr(self, name, value)
+
+
+def _by_chance(freedom: int, size: int) -> float:
+    """Return the PSI that a window of `size` samples passes by chance only rarely, of a feature of `freedom` + 1 bins.
+
+    Times its size, a PSI without drift is about chi-squared; its quantile is by Wilson & Hilferty (1931).
+    """
+    degrees = max(freedom, 1)
+    third = 2 / (9 * degrees)
+    return float(degrees * (1 - third + CHANCE * third**0.5) ** 3 / size)
