@@ -13,18 +13,21 @@ from typing import Any, Literal, NamedTuple
 from millrace.domain.times import SECOND, Micros
 from millrace.domain.usecase import Feature, Features
 from millrace.learning.page_hinkley import ErrorWatch
-from millrace.learning.psi import PARTS_OF_DAY, FeatureWatch
+from millrace.learning.psi import FeatureWatch
 
 SAMPLE_EVERY = 8
 """Events of which one is looked at."""
 BLOCK = 64
 """Samples looked at together."""
 TOGETHER = 2_048
-"""Events (or labels, for errors) after an alarm in which further ones of its kind belong to it."""
+"""Events after an alarm of a feature in which further ones belong to it."""
 GROUP = 8
 """Labels whose mean loss is looked at together."""
+RAISED = 3.0
+"""By how much an alarm raises the threshold for errors: life has its bad days, and they are to be told once."""
+CALMS_IN: Micros = 5 * 24 * 3_600 * SECOND
+"""Stream time in which half of that is gone."""
 MOST_FEATURES = 100
-_PART: Micros = 24 * 3_600 * SECOND // PARTS_OF_DAY
 PREDICTION = "the champion's prediction"
 
 What = Literal["feature", "prediction", "error"]
@@ -49,20 +52,22 @@ class Drift:
         self.errors = {name: ErrorWatch() for name in candidates}
         self._champion: str | None = None
         self._block: list[Features] = []
-        self._part = 0
+        self._middle: Micros = 0
         self._sums = dict.fromkeys(self.errors, 0.0)
         self._labels = 0
-        self._quiet_events = self._quiet_labels = TOGETHER
+        self._quiet_events = TOGETHER
+        self._raised = 1.0
+        self._raised_at: Micros = 0
 
     def saw(self, features: Features, champion: str | None, foreseen: Mapping[str, float], at: Micros) -> Found | None:
         """Take a sampled event (one of `SAMPLE_EVERY`); return what has drifted, after a full block."""
-        if not self._block:
-            self._part = _part_of_day(at)
         if champion != self._champion:  # another one's predictions are no drift
             self._champion = champion
             self.features.pop(PREDICTION, None)
         prediction = foreseen.get(champion or "")
         self._block.append(features if prediction is None else {**features, PREDICTION: prediction})
+        if len(self._block) == BLOCK // 2:
+            self._middle = at
         if len(self._block) < BLOCK:
             return None
         block, self._block = self._block, []
@@ -77,7 +82,7 @@ class Drift:
                 if len(self.features) == MOST_FEATURES:
                     continue
                 watch = self.features[name] = FeatureWatch()
-            found = watch.take(self._part, _values(block, name))
+            found = watch.take(self._middle, _values(block, name))
             if found:
                 moved[name] = found
         return moved
@@ -108,21 +113,28 @@ class Drift:
         if self._labels < GROUP:
             return None
         self._labels = 0
-        self._quiet_labels += GROUP
-        return self._risen(_part_of_day(at))
+        return self._risen(at)
 
-    def _risen(self, part: int) -> Found | None:
-        told: Found | None = None
+    def _risen(self, at: Micros) -> Found | None:
+        """Look at every candidate's mean loss of the group; after an alarm, only a larger rise is told for some days."""
+        self._raised = 1 + (self._raised - 1) * 0.5 ** (max(at - self._raised_at, 0) / CALMS_IN)
+        self._raised_at = max(at, self._raised_at)
+        moved: dict[str, tuple[float, float]] = {}
         for name, watch in self.errors.items():
             mean, self._sums[name] = self._sums[name] / GROUP, 0.0
-            found = watch.take(part, mean)
+            found = watch.take(at, mean, self._raised)
             if found:
-                watch.relearn()
-                watch.raise_least()
-                if self._quiet_labels >= TOGETHER:
-                    self._quiet_labels = 0
-                    told = Found("error", name, "page-hinkley", round(found[0], 4), round(found[1], 4), {})
-        return told
+                moved[name] = found
+        return self._risen_together(moved) if moved else None
+
+    def _risen_together(self, moved: dict[str, tuple[float, float]]) -> Found:
+        self._raised *= RAISED
+        for name, watch in self.errors.items():
+            watch.relearn() if name in moved else watch.calm()
+        first = max(moved, key=lambda name: moved[name][0] / moved[name][1])
+        value, threshold = moved[first]
+        also = {name: round(its[0], 4) for name, its in moved.items() if name != first}
+        return Found("error", first, "page-hinkley", round(value, 4), round(threshold, 4), also)
 
     def dump(self) -> dict[str, Any]:
         """Return everything, as it is kept in a checkpoint."""
@@ -134,11 +146,18 @@ class Drift:
             setattr(self, name, kept[name])
 
 
-_KEPT = ("features", "errors", "_champion", "_sums", "_labels", "_block", "_part", "_quiet_events", "_quiet_labels")
-
-
-def _part_of_day(at: Micros) -> int:
-    return at // _PART % PARTS_OF_DAY
+_KEPT = (
+    "features",
+    "errors",
+    "_champion",
+    "_sums",
+    "_labels",
+    "_block",
+    "_middle",
+    "_quiet_events",
+    "_raised",
+    "_raised_at",
+)
 
 
 def _values(block: list[Features], name: str) -> list[Feature]:

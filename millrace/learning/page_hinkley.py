@@ -10,22 +10,23 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from millrace.learning.psi import PARTS_OF_DAY
+from millrace.domain.times import Micros
+from millrace.learning.psi import PARTS_OF_DAY, QUIET_DAYS, part_of_day
 
 WARM_UP = 400
 """Groups of labels from which the usual error is learnt."""
 CALIBRATION = 400
-"""Groups after that in which nothing is said, and the threshold is found."""
+"""Groups after that in which nothing is said, and the threshold is found: so many at least, and until `QUIET_DAYS` have passed
+since the beginning; but of a faster stream"""
+CALIBRATION_AT_MOST = 1_600
+"""so many groups at most."""
 ALLOWANCE = 0.7
 """Standard deviations of a group's mean by which it may be worse for ever: of groups of 8, a quarter of a single error's."""
-LEAST = 25.0
-"""The least threshold, in the same deviations: an error that rises by half a single one's deviation is found in 280 labels."""
-MARGIN = 1.5
+LEAST = 27.0
+"""The least threshold, in the same deviations: an error that rises by half a single one's deviation is found in 300 labels."""
+MARGIN = 2.5
 """The threshold as a multiple of the highest sum of the calibration."""
-RAISED = 1.25
-"""By how much the least threshold grows at each alarm: who cries often must cry louder, for a while."""
 CLIP = 5.0
-_CALMED = 0.5 ** (1 / 6_000)
 MEMORY = 500
 """Groups over which the usual error moves along."""
 
@@ -33,15 +34,15 @@ MEMORY = 500
 class ErrorWatch:
     """Watches one candidate's loss, by the means of small groups of labels."""
 
-    __slots__ = ("_by_part", "_counted", "_counts", "_mean", "_quiet", "_raised", "_spread", "_sum")
+    __slots__ = ("_by_part", "_counted", "_counts", "_mean", "_quiet", "_since", "_spread", "_sum")
 
     def __init__(self) -> None:
-        self._raised = 1.0
         self.relearn()
 
     def relearn(self) -> None:
         """Begin anew: what is usual is learnt from what comes now."""
         self._counted = 0
+        self._since: Micros = 0
         self._mean = 0.0
         self._spread = 0.0
         self._by_part = [0.0] * PARTS_OF_DAY
@@ -49,13 +50,19 @@ class ErrorWatch:
         self._sum = 0.0
         self._quiet = 0.0
 
-    def raise_least(self) -> None:
-        """Ask for more the next time."""
-        self._raised *= RAISED
+    def calm(self) -> None:
+        """Begin to sum anew; what is usual stays."""
+        self._sum = 0.0
 
-    def take(self, part: int, loss: float) -> tuple[float, float] | None:
-        """Take the mean loss of a group in a part of the day; return (sum, threshold) when that means drift."""
+    def take(self, at: Micros, loss: float, raised: float = 1.0) -> tuple[float, float] | None:
+        """Take the mean loss of a group of events about a moment; return (sum, threshold) when that means drift.
+
+        `raised` multiplies the least threshold.
+        """
         self._counted += 1
+        if self._counted == 1:
+            self._since = at
+        part = part_of_day(at)
         deviation = math.sqrt(self._spread) or 1.0
         known = self._counts[part] > MEMORY // 20
         usual = self._by_part[part] if known else self._mean
@@ -65,11 +72,11 @@ class ErrorWatch:
         if self._counted <= WARM_UP:
             return None
         self._sum = max(0.0, self._sum + (loss - usual) / deviation - ALLOWANCE)
-        if self._counted <= WARM_UP + CALIBRATION:
+        long_enough = CALIBRATION if at - self._since > QUIET_DAYS else CALIBRATION_AT_MOST
+        if self._counted <= WARM_UP + long_enough:
             self._quiet = max(self._quiet, self._sum)
             return None
-        self._raised = 1 + (self._raised - 1) * _CALMED
-        threshold = max(self._raised * LEAST, MARGIN * self._quiet)
+        threshold = max(raised * LEAST, MARGIN * self._quiet)
         return (self._sum, threshold) if self._sum > threshold else None
 
     def _learn(self, part: int, loss: float) -> None:

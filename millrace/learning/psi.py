@@ -15,20 +15,25 @@ from collections import Counter, deque
 from collections.abc import Sequence
 from typing import Any
 
+from millrace.domain.times import SECOND, Micros
 from millrace.domain.usecase import Feature
 
-PARTS_OF_DAY = 6
+PARTS_OF_DAY = 12
 WINDOW = 2
 """Blocks in the recent window."""
 REFERENCE = 16
 """Blocks from which the bins are cut."""
-CALIBRATION = 16
-"""Blocks after the reference in which nothing is said, and the threshold is found."""
+CALIBRATION = 8
+"""Blocks after the reference in which nothing is said, and the threshold is found: so many at least, and"""
+QUIET_DAYS: Micros = 2 * 24 * 3_600 * SECOND
+"""so much stream time since the reference began, for one day is not like the next; but of a stream that is faster"""
+CALIBRATION_AT_MOST = 20
+"""so many blocks at most."""
 PERSISTENCE = 2
 """Blocks in a row that must lie above the threshold."""
 CHANCE = 3.5
 """Normal quantile of the least threshold: by chance alone a PSI passes it once in 4,000 looks, and twice in a row hardly ever."""
-MARGIN = 1.6
+MARGIN = 2.0
 """The threshold as a multiple of the highest PSI of the calibration."""
 RAISED = 1.25
 """By how much the least threshold grows at each alarm of a feature: one that cries often must cry louder, for a while."""
@@ -38,6 +43,7 @@ HALF_LIFE = 32
 BINS = 10
 SHRINK = 50.0
 """How many samples the whole reference counts for beside those of a part of the day."""
+_PART: Micros = 24 * 3_600 * SECOND // PARTS_OF_DAY
 _SMOOTH = 0.5
 _GROWTH = 2 ** (1 / HALF_LIFE)
 _TOO_HEAVY = 1e6
@@ -59,6 +65,7 @@ class FeatureWatch:
         "_raised",
         "_recent",
         "_reference",
+        "_since",
         "_total",
         "_weight",
     )
@@ -77,13 +84,17 @@ class FeatureWatch:
         self._recent: deque[tuple[int, list[int]]] = deque()
         self._weight = 1.0
         self._counted = 0
+        self._since: Micros = 0
         self._quiet = 0.0
         self._over = 0
         self._lagging: deque[float] = deque()
 
-    def take(self, part: int, values: list[Feature]) -> tuple[float, float] | None:
-        """Take a block of values seen in a part of the day; return (PSI, threshold) when that means drift."""
+    def take(self, at: Micros, values: list[Feature]) -> tuple[float, float] | None:
+        """Take a block of values seen about a moment; return (PSI, threshold) when that means drift."""
+        part = part_of_day(at)
         if self._pending is not None:
+            if not self._pending:
+                self._since = at
             self._pending.append((part, values))
             if len(self._pending) == REFERENCE:
                 self._begin(self._pending)
@@ -93,7 +104,7 @@ class FeatureWatch:
             return None
         self._follow(*self._recent.popleft())
         size = sum(sum(counts) for _, counts in self._recent)
-        return self._judge(self._index(), max(size, 1))
+        return self._judge(self._index(), max(size, 1), at)
 
     def raise_least(self) -> None:
         """Ask for more the next time."""
@@ -166,9 +177,9 @@ class FeatureWatch:
             index += (seen - wanted) * math.log((seen + _SMOOTH) / (wanted + _SMOOTH))
         return index / n
 
-    def _judge(self, index: float, size: int) -> tuple[float, float] | None:
+    def _judge(self, index: float, size: int, at: Micros) -> tuple[float, float] | None:
         self._counted += 1
-        if self._counted <= CALIBRATION:
+        if self._counted <= (CALIBRATION if at - self._since > QUIET_DAYS else CALIBRATION_AT_MOST):
             self._quiet = max(self._quiet, index)
             return None
         self._raised = 1 + (self._raised - 1) * _CALMED
@@ -188,6 +199,11 @@ class FeatureWatch:
     def __setstate__(self, state: tuple[Any, ...]) -> None:
         for name, value in zip(self.__slots__, state, strict=True):
             setattr(self, name, value)
+
+
+def part_of_day(at: Micros) -> int:
+    """Return which part of its day (UTC) a moment falls into."""
+    return at // _PART % PARTS_OF_DAY
 
 
 def _by_chance(freedom: int, size: int) -> float:
