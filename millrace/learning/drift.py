@@ -19,8 +19,8 @@ SAMPLE_EVERY = 8
 """Events of which one is looked at."""
 BLOCK = 64
 """Samples looked at together."""
-TOGETHER = 2_048
-"""Events after an alarm of a feature in which further ones belong to it."""
+TOGETHER = 4_096
+"""Events after an alarm in which further changes belong to it."""
 GROUP = 8
 """Labels whose mean loss is looked at together."""
 RAISED = 3.0
@@ -56,6 +56,8 @@ class Drift:
         self._sums = dict.fromkeys(self.errors, 0.0)
         self._labels = 0
         self._quiet_events = TOGETHER
+        self.folded = 0
+        """Changes that came so soon after an alarm that they were not told again."""
         self._raised = 1.0
         self._raised_at: Micros = 0
 
@@ -64,6 +66,7 @@ class Drift:
         if champion != self._champion:  # another one's predictions are no drift
             self._champion = champion
             self.features.pop(PREDICTION, None)
+        self._quiet_events += SAMPLE_EVERY
         prediction = foreseen.get(champion or "")
         self._block.append(features if prediction is None else {**features, PREDICTION: prediction})
         if len(self._block) == BLOCK // 2:
@@ -71,7 +74,6 @@ class Drift:
         if len(self._block) < BLOCK:
             return None
         block, self._block = self._block, []
-        self._quiet_events += BLOCK * SAMPLE_EVERY
         return self._told(self._compared(block))
 
     def _compared(self, block: list[Features]) -> dict[str, tuple[float, float]]:
@@ -94,9 +96,8 @@ class Drift:
         for name in moved:
             self.features[name].relearn()
             self.features[name].raise_least()
-        if self._quiet_events < TOGETHER:
+        if self._belongs_to_the_last():
             return None
-        self._quiet_events = 0
         first = max(moved, key=lambda name: (name != PREDICTION, moved[name][0] / moved[name][1]))
         value, threshold = moved[first]
         also = {name: round(its[0], 4) for name, its in moved.items() if name != first}
@@ -127,14 +128,24 @@ class Drift:
                 moved[name] = found
         return self._risen_together(moved) if moved else None
 
-    def _risen_together(self, moved: dict[str, tuple[float, float]]) -> Found:
-        self._raised *= RAISED
+    def _risen_together(self, moved: dict[str, tuple[float, float]]) -> Found | None:
         for name, watch in self.errors.items():
             watch.relearn() if name in moved else watch.calm()
+        if self._belongs_to_the_last():
+            return None
+        self._raised *= RAISED
         first = max(moved, key=lambda name: moved[name][0] / moved[name][1])
         value, threshold = moved[first]
         also = {name: round(its[0], 4) for name, its in moved.items() if name != first}
         return Found("error", first, "page-hinkley", round(value, 4), round(threshold, 4), also)
+
+    def _belongs_to_the_last(self) -> bool:
+        """Tell whether a change comes so soon after an alarm that it is the same one; if not, it is one itself."""
+        if self._quiet_events < TOGETHER:
+            self.folded += 1
+            return True
+        self._quiet_events = 0
+        return False
 
     def dump(self) -> dict[str, Any]:
         """Return everything, as it is kept in a checkpoint."""
@@ -149,6 +160,7 @@ class Drift:
 _KEPT = (
     "features",
     "errors",
+    "folded",
     "_champion",
     "_sums",
     "_labels",
