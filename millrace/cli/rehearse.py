@@ -105,7 +105,7 @@ def _print(report: Report) -> None:
     OUT.print(table)
     OUT.print(
         f"* champion. {report.events:,} events in {report.seconds:.1f} s ({report.events_per_second:,.0f} a second), "
-        f"{report.dead_letters} dead letters. State {report.state_id}, digest {report.digest}."
+        f"{report.dead_letters} dead letters, {len(report.alarms)} drift alarms. State {report.state_id}, digest {report.digest}."
     )
 
 
