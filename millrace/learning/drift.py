@@ -23,6 +23,8 @@ TOGETHER = 4_096
 """Events after an alarm in which further changes belong to it."""
 GROUP = 8
 """Labels whose mean loss is looked at together."""
+RARE_GROUP = 32
+"""The same for yes or no: where yes is rare nearly all of the loss is in a few labels, and small groups are all noise."""
 RAISED = 3.0
 """By how much an alarm raises the threshold for errors: life has its bad days, and they are to be told once."""
 CALMS_IN: Micros = 5 * 24 * 3_600 * SECOND
@@ -47,9 +49,10 @@ class Found(NamedTuple):
 class Drift:
     """Everything that is watched of one shard."""
 
-    def __init__(self, candidates: Iterable[str]) -> None:
+    def __init__(self, candidates: Iterable[str], group: int = GROUP) -> None:
+        self._group = group
         self.features: dict[str, FeatureWatch] = {}
-        self.errors = {name: ErrorWatch() for name in candidates}
+        self.errors = {name: ErrorWatch(group) for name in candidates}
         self._champion: str | None = None
         self._block: list[Features] = []
         self._middle: Micros = 0
@@ -105,13 +108,13 @@ class Drift:
         return Found(what, first, "psi", round(value, 4), round(threshold, 4), also)
 
     def erred(self, losses: Mapping[str, float], at: Micros) -> Found | None:
-        """Take the losses at one label of an event of a moment; return what has drifted, after every `GROUP`-th."""
+        """Take the losses at one label of an event of a moment; return what has drifted, after every group."""
         sums = self._sums
         for name in sums:
             if name in losses:
                 sums[name] += losses[name]
         self._labels += 1
-        if self._labels < GROUP:
+        if self._labels < self._group:
             return None
         self._labels = 0
         return self._risen(at)
@@ -122,7 +125,7 @@ class Drift:
         self._raised_at = max(at, self._raised_at)
         moved: dict[str, tuple[float, float]] = {}
         for name, watch in self.errors.items():
-            mean, self._sums[name] = self._sums[name] / GROUP, 0.0
+            mean, self._sums[name] = self._sums[name] / self._group, 0.0
             found = watch.take(at, mean, self._raised)
             if found:
                 moved[name] = found

@@ -10,10 +10,11 @@ from typing import Any, Protocol
 from millrace.domain.facts import Event, Label
 from millrace.domain.records import Score as ScoreRecord
 from millrace.domain.records import Scorecard
+from millrace.domain.tasks import Classification
 from millrace.domain.times import Micros, moment, rfc3339
 from millrace.domain.usecase import AnyUseCase, Features
 from millrace.learning.contest import Contest, Suspension
-from millrace.learning.drift import SAMPLE_EVERY, Drift, Found
+from millrace.learning.drift import GROUP, RARE_GROUP, SAMPLE_EVERY, Drift, Found
 from millrace.learning.ledger import Entry, Ledger
 from millrace.learning.outcomes import Alarmed, Foreseeing, Outcome, Refusal, Scored, Suspended, Unreadable
 from millrace.learning.profiles import Memory
@@ -56,7 +57,7 @@ class Learner:
         self.memory = Memory(use_case)
         self.contest = Contest(use_case, models)
         self.ledger = Ledger(use_case, truth)
-        self.drift = Drift(use_case.candidates)
+        self.drift = Drift(use_case.candidates, RARE_GROUP if isinstance(use_case.task, Classification) else GROUP)
         self.alarms: deque[Alarmed] = deque(maxlen=KEPT_ALARMS)
         self.time: Micros = 0
         self.trained_until: Micros = 0

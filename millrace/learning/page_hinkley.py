@@ -13,30 +13,31 @@ from typing import Any
 from millrace.domain.times import Micros
 from millrace.learning.psi import PARTS_OF_DAY, QUIET_DAYS, part_of_day
 
-WARM_UP = 400
-"""Groups of labels from which the usual error is learnt."""
-CALIBRATION = 400
-"""Groups after that in which nothing is said, and the threshold is found: so many at least, and until `QUIET_DAYS` have passed
+WARM_UP = 3_200
+"""Labels from which the usual error is learnt."""
+CALIBRATION = 3_200
+"""Labels after that in which nothing is said, and the threshold is found: so many at least, and until `QUIET_DAYS` have passed
 since the beginning; but of a faster stream"""
-CALIBRATION_AT_MOST = 1_600
-"""so many groups at most."""
+CALIBRATION_AT_MOST = 12_800
+"""so many labels at most."""
 ALLOWANCE = 0.7
-"""Standard deviations of a group's mean by which it may be worse for ever: of groups of 8, a quarter of a single error's."""
-LEAST = 27.0
-"""The least threshold, in the same deviations: an error that rises by half a single one's deviation is found in 300 labels."""
+"""Standard deviations of a group's mean by which it may be worse for ever."""
+LEAST = 76.0
+"""The least threshold, in deviations of a single error: one that rises by half a deviation is found in 300 labels."""
 MARGIN = 2.5
 """The threshold as a multiple of the highest sum of the calibration."""
 CLIP = 5.0
-MEMORY = 500
-"""Groups over which the usual error moves along."""
+MEMORY = 4_000
+"""Labels over which the usual error moves along."""
 
 
 class ErrorWatch:
     """Watches one candidate's loss, by the means of small groups of labels."""
 
-    __slots__ = ("_by_part", "_counted", "_counts", "_mean", "_quiet", "_since", "_spread", "_sum")
+    __slots__ = ("_by_part", "_counted", "_counts", "_group", "_mean", "_quiet", "_since", "_spread", "_sum")
 
-    def __init__(self) -> None:
+    def __init__(self, group: int) -> None:
+        self._group = group
         self.relearn()
 
     def relearn(self) -> None:
@@ -64,28 +65,31 @@ class ErrorWatch:
             self._since = at
         part = part_of_day(at)
         deviation = math.sqrt(self._spread) or 1.0
-        known = self._counts[part] > MEMORY // 20
+        few = MEMORY // self._group // 20
+        known = self._counts[part] > few
         usual = self._by_part[part] if known else self._mean
-        if self._counted > MEMORY // 20:
+        if self._counted > few:
             loss = min(loss, usual + CLIP * deviation)
         self._learn(part, loss)
-        if self._counted <= WARM_UP:
+        labels = self._counted * self._group
+        if labels <= WARM_UP:
             return None
         self._sum = max(0.0, self._sum + (loss - usual) / deviation - ALLOWANCE)
         long_enough = CALIBRATION if at - self._since > QUIET_DAYS else CALIBRATION_AT_MOST
-        if self._counted <= WARM_UP + long_enough:
+        if labels <= WARM_UP + long_enough:
             self._quiet = max(self._quiet, self._sum)
             return None
-        threshold = max(raised * LEAST, MARGIN * self._quiet)
+        threshold = max(raised * LEAST / math.sqrt(self._group), MARGIN * self._quiet)
         return (self._sum, threshold) if self._sum > threshold else None
 
     def _learn(self, part: int, loss: float) -> None:
-        step = 1 / min(self._counted, MEMORY)
+        memory = MEMORY // self._group
+        step = 1 / min(self._counted, memory)
         away = loss - self._mean
         self._mean += step * away
         self._spread += step * (away * (loss - self._mean) - self._spread)
         self._counts[part] += 1
-        self._by_part[part] += (loss - self._by_part[part]) / min(self._counts[part], MEMORY // 2)
+        self._by_part[part] += (loss - self._by_part[part]) / min(self._counts[part], memory // 2)
 
     def __getstate__(self) -> tuple[Any, ...]:
         return tuple(getattr(self, name) for name in self.__slots__)

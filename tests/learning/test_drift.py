@@ -19,7 +19,7 @@ from millrace.domain.log import TopicPartition
 from millrace.domain.records import Alarm
 from millrace.domain.times import micros
 from millrace.learning.digest import digest
-from millrace.learning.drift import PREDICTION, SAMPLE_EVERY, Drift, Found
+from millrace.learning.drift import PREDICTION, RARE_GROUP, SAMPLE_EVERY, Drift, Found
 from millrace.learning.learner import Learner
 from millrace.learning.page_hinkley import ErrorWatch
 from millrace.learning.psi import FeatureWatch
@@ -108,6 +108,19 @@ def test_an_error_that_grows_is_found_within_2000_labels(seed: int) -> None:
     assert found[0][1].name in ("adaptive", "static")
 
 
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_a_rare_loss_that_grows_fourfold_is_found_within_2000_labels(seed: int) -> None:
+    """One yes in a hundred costs nearly all of a log loss; four in a hundred are drift, and one in a hundred never is."""
+    drift, rng = Drift(["model"], RARE_GROUP), random.Random(seed)
+    found = []
+    for i in range(BEGINS + 2_000):
+        yes = rng.random() < (0.04 if i >= BEGINS else 0.01)
+        told = drift.erred({"model": rng.uniform(2.0, 6.0) if yes else rng.uniform(0.0, 0.03)}, i * DAY // A_DAY)
+        found += [(i, told.what)] if told else []
+    assert [what for _, what in found] == ["error"]
+    assert found[0][0] > BEGINS
+
+
 def test_after_an_alarm_the_new_ways_become_usual() -> None:
     """One change is one alarm, not one a day."""
     assert len(told(BEGINS + 30_000, 1, "amount")) <= 2
@@ -115,13 +128,13 @@ def test_after_an_alarm_the_new_ways_become_usual() -> None:
 
 def test_an_error_that_falls_is_no_alarm() -> None:
     """Learning is no drift."""
-    watch, rng = ErrorWatch(), random.Random(1)
+    watch, rng = ErrorWatch(8), random.Random(1)
     assert not any(watch.take(0, abs(rng.gauss(0, 1)) * (1.0 if i < 2_000 else 0.3)) for i in range(6_000))
 
 
 def test_one_wild_error_is_no_alarm() -> None:
     """However wild."""
-    watch, rng = ErrorWatch(), random.Random(1)
+    watch, rng = ErrorWatch(8), random.Random(1)
     for _ in range(2_000):
         watch.take(0, abs(rng.gauss(0, 1)))
     assert watch.take(0, 1e12) is None
