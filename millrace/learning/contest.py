@@ -68,7 +68,7 @@ class Contest:
     def __init__(self, use_case: AnyUseCase, models: Mapping[str, Any] | None = None) -> None:
         self.players = players(use_case, models)
         self._baselines = use_case.baselines
-        self._new_score = _score_for(use_case)
+        self._new_score = score_for(use_case)
         names = [*self.players, *self._baselines]
         self.scores: dict[str, Score] = {name: self._new_score() for name in names}
         self.scorecard_every = self._new_score().scorecard_every
@@ -162,7 +162,8 @@ def finite(number: float) -> float:
     return number
 
 
-def _score_for(use_case: AnyUseCase) -> Callable[[], Score]:
+def score_for(use_case: AnyUseCase) -> Callable[[], Score]:
+    """Return what makes an empty score of the kind that a use case's task asks for."""
     task = use_case.task
     if isinstance(task, Regression):
         return RegressionScore
@@ -171,4 +172,4 @@ def _score_for(use_case: AnyUseCase) -> Callable[[], Score]:
     raise NotImplementedError
 
 
-__all__ = ["Contest", "Feature", "Foreseen", "Player", "Suspension", "finite", "players"]
+__all__ = ["Contest", "Feature", "Foreseen", "Player", "Suspension", "finite", "players", "score_for"]

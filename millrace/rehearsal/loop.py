@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
 
 import msgspec
@@ -12,6 +12,7 @@ from millrace.domain.facts import Event
 from millrace.domain.log import Record, TopicPartition
 from millrace.domain.metrics import IN_THE_TARGETS_UNIT, higher_is_better
 from millrace.domain.records import Alarm
+from millrace.domain.simulation import Drift
 from millrace.domain.times import Micros, moment
 from millrace.domain.usecase import AnyUseCase, Fact
 from millrace.learning.intake import Arrival
@@ -19,22 +20,38 @@ from millrace.learning.outcomes import Alarmed
 from millrace.learning.scores import Score
 from millrace.learning.shard import Shard, Step
 from millrace.learning.shard import alarm as published
-from millrace.rehearsal.report import CandidateReport, Month, Report
+from millrace.rehearsal.oracle import Oracle
+from millrace.rehearsal.report import ORACLE, CandidateReport, Month, Report, Stretch
 
 BATCH = 1_000
 """Records a batch."""
 SETTLE_FOR: Micros = 1
 """How far time is moved past the last fact, so that labels of its moment are settled too."""
 
+STRETCH = 5_000
+"""Settled labels a stretch of a simulated stream's course."""
+
 Progress = Callable[[int, int], None]
 """Is told how many facts are done, and of how many."""
 
 
-def rehearse(use_case: AnyUseCase, facts: Sequence[Fact], progress: Progress | None = None) -> Report:
-    """Learn from facts that are in order of availability; return how everyone who competes did."""
+def rehearse(
+    use_case: AnyUseCase,
+    facts: Sequence[Fact],
+    progress: Progress | None = None,
+    *,
+    oracle: Mapping[str, float] | None = None,
+    drifts: Sequence[Drift] = (),
+) -> Report:
+    """Learn from facts that are in order of availability; return how everyone who competes did.
+
+    `oracle` has what one who knows the hidden causes predicts, by event id: it is scored on the same labels, beside the learner.
+    `drifts` are named in the report.
+    """
     shard = Shard(use_case)
     shard.epoch = 1
-    months = _Months(shard)
+    knowing = Oracle(use_case, oracle) if oracle else None
+    months, course = _Months(shard), _Course(shard, knowing)
     dead_letters = done = 0
     alarms: list[Alarm] = []
     started = time.perf_counter()
@@ -45,6 +62,9 @@ def rehearse(use_case: AnyUseCase, facts: Sequence[Fact], progress: Progress | N
         step = shard.take(batch)
         dead_letters += _refused(step)
         alarms += _alarms(step)
+        if knowing:
+            knowing.meet(facts[done : done + len(records)])
+            course.turn()
         done += len(records)
         if progress:
             progress(done, len(facts))
@@ -52,7 +72,14 @@ def rehearse(use_case: AnyUseCase, facts: Sequence[Fact], progress: Progress | N
         if isinstance(outcome, Alarmed):
             alarms.append(published(outcome, f"{shard.state_id}~{outcome.step}"))
     months.close()
-    return _report(shard, months.found, alarms, dead_letters, time.perf_counter() - started)
+    report = _report(shard, months.found, alarms, dead_letters, time.perf_counter() - started)
+    if not knowing:
+        return report
+    knowing.advance(shard.learner.time)
+    course.close()
+    return msgspec.structs.replace(
+        report, course=course.found, oracle=_overall(knowing.score), drifts={it.scenario: it.at for it in drifts}
+    )
 
 
 def _batches(use_case: AnyUseCase, facts: Sequence[Fact]) -> Iterator[list[Record]]:
@@ -86,13 +113,56 @@ def _alarms(step: Step) -> list[Alarm]:
     return [decode(message.value or b"") for message in step.outputs if message.topic.endswith(".alarms")]
 
 
+class _Scores:
+    """Scores that are cut into periods: what was settled since the last cut."""
+
+    def __init__(self, scores: Mapping[str, Score]) -> None:
+        self._scores = scores
+        self._before = self._twins()
+
+    def settled(self) -> int:
+        """Return how many labels were settled since the last cut."""
+        return max(score.labels - self._before[name].labels for name, score in self._scores.items())
+
+    def cut(self) -> dict[str, float]:
+        """Return everyone's metric since the last cut, and begin the next period."""
+        since = {name: score.since(self._before[name]) for name, score in self._scores.items()}  # type: ignore[arg-type]
+        metric = next(iter(self._scores.values())).metric
+        self._before = self._twins()
+        return {name: metrics[metric] for name, metrics in since.items() if metric in metrics}
+
+    def _twins(self) -> dict[str, Score]:
+        return {name: score.twin() for name, score in self._scores.items()}
+
+
+class _Course:
+    """Cuts a simulated stream into stretches of so many labels."""
+
+    def __init__(self, shard: Shard, oracle: Oracle | None) -> None:
+        known = {ORACLE: oracle.score} if oracle else {}
+        self._scores = _Scores({**shard.learner.contest.scores, **known})
+        self._until = 0
+        self.found: list[Stretch] = []
+
+    def turn(self) -> None:
+        """Close the stretch when it is long enough."""
+        if self._scores.settled() >= STRETCH:
+            self.close()
+
+    def close(self) -> None:
+        """Note the scores of what was settled since the last close."""
+        settled = self._scores.settled()
+        if settled:
+            self._until += settled
+            self.found.append(Stretch(self._until, settled, self._scores.cut()))
+
+
 class _Months:
     """Scores each month of the stream by its own labels."""
 
     def __init__(self, shard: Shard) -> None:
-        self._scores = shard.learner.contest.scores
+        self._scores = _Scores(shard.learner.contest.scores)
         self._month = ""
-        self._before = self._twins()
         self.found: list[Month] = []
 
     def turn(self, at: Micros) -> None:
@@ -104,19 +174,9 @@ class _Months:
 
     def close(self) -> None:
         """Note the scores of what was settled since the last close."""
-        settled = max(score.labels - self._before[name].labels for name, score in self._scores.items())
+        settled = self._scores.settled()
         if settled:
-            since = {name: score.since(self._before[name]) for name, score in self._scores.items()}  # type: ignore[arg-type]
-            known = {name: metrics[self._metric] for name, metrics in since.items() if self._metric in metrics}
-            self.found.append(Month(self._month, settled, known))
-        self._before = self._twins()
-
-    @property
-    def _metric(self) -> str:
-        return next(iter(self._scores.values())).metric
-
-    def _twins(self) -> dict[str, Score]:
-        return {name: score.twin() for name, score in self._scores.items()}
+            self.found.append(Month(self._month, settled, self._scores.cut()))
 
 
 def _overall(score: Score) -> float | None:

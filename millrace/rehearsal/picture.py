@@ -1,11 +1,11 @@
-"""A rehearsal as one self-contained HTML file: what was asked, who did how well, month by month."""
+"""A rehearsal as one self-contained HTML file: what was asked, who did how well, period by period."""
 
 from __future__ import annotations
 
 from html import escape
 
 from millrace.domain.metrics import badness, best, direction
-from millrace.rehearsal.report import Month, Report
+from millrace.rehearsal.report import Period, Report
 
 WIDTH, HEIGHT = 860, 320
 LEFT, RIGHT, TOP, BOTTOM = 52, 32, 16, 36
@@ -33,7 +33,7 @@ code { overflow-wrap: anywhere; }
 
 def picture(report: Report) -> str:
     """Return a rehearsal's report as an HTML page that needs nothing else."""
-    names = [*report.candidates, *report.baselines]
+    names = report.contestants
     title = f"Rehearsal of {report.use_case}"
     return "\n".join(
         [
@@ -42,11 +42,11 @@ def picture(report: Report) -> str:
             f"<style>{_STYLE}</style></head><body>",
             f'<p class="soft">{escape(title)}</p><h1>{escape(report.question)}</h1>',
             _facts(report),
-            f"<h2>{escape(_metric(report))} by month ({direction(report.metric)})</h2>",
-            _chart(report.months, names),
+            f"<h2>{escape(_metric(report))} by {report.by} ({direction(report.metric)})</h2>",
+            _chart(report.periods, names),
             _legend(report, names),
             _overall(report),
-            _by_month(report, names),
+            _by_period(report, names),
             '<p class="soft">Prequential: every event is predicted before anything is learnt from it, and labels arrive when '
             f"they would have. State <code>{escape(report.state_id)}</code>, digest <code>{escape(report.digest)}</code>.</p>",
             "</body></html>",
@@ -84,8 +84,8 @@ def _facts(report: Report) -> str:
     return '<ul class="facts">' + "".join(f"<li><b>{v}</b>{escape(what)}</li>" for v, what in facts) + "</ul>"
 
 
-def _chart(months: list[Month], names: list[str]) -> str:
-    values = [score for month in months for score in month.scores.values()]
+def _chart(periods: list[Period], names: list[str]) -> str:
+    values = [score for period in periods for score in period.scores.values()]
     if not values:
         return "<p>No label was settled, so there is nothing to show.</p>"
     low, high = min(values), max(values)
@@ -93,24 +93,24 @@ def _chart(months: list[Month], names: list[str]) -> str:
     low, high = low - pad, high + pad
 
     def x(index: int) -> float:
-        return LEFT + (WIDTH - LEFT - RIGHT) * (index / max(len(months) - 1, 1))
+        return LEFT + (WIDTH - LEFT - RIGHT) * (index / max(len(periods) - 1, 1))
 
     def y(score: float) -> float:
         return TOP + (HEIGHT - TOP - BOTTOM) * (high - score) / (high - low)
 
     grid = [_gridline(y(at), number(at)) for at in (low + (high - low) * step / 4 for step in range(5))]
     ticks = [
-        f'<text x="{x(index):.1f}" y="{HEIGHT - 12}" text-anchor="middle">{escape(month.month)}</text>'
-        for index, month in enumerate(months)
-        if index % max(1, len(months) // 8) == 0
+        f'<text x="{x(index):.1f}" y="{HEIGHT - 12}" text-anchor="middle">{escape(period.name)}</text>'
+        for index, period in enumerate(periods)
+        if index % max(1, len(periods) // 8) == 0
     ]
     lines = []
     for colour, name in zip(_colours(names), names, strict=True):
-        points = [(x(index), y(month.scores[name])) for index, month in enumerate(months) if name in month.scores]
+        points = [(x(index), y(period.scores[name])) for index, period in enumerate(periods) if name in period.scores]
         path = " ".join(f"{px:.1f},{py:.1f}" for px, py in points)
         lines.append(f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="2.5"/>')
         lines += [f'<circle cx="{px:.1f}" cy="{py:.1f}" r="3" fill="{colour}"/>' for px, py in points]
-    return f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="Scores by month">{"".join(grid + ticks + lines)}</svg>'
+    return f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="Scores by period">{"".join(grid + ticks + lines)}</svg>'
 
 
 def _gridline(y: float, at: str) -> str:
@@ -149,21 +149,21 @@ def _overall(report: Report) -> str:
     )
 
 
-def _by_month(report: Report, names: list[str]) -> str:
-    head = "".join(f"<th>{escape(name)}</th>" for name in ["month", "labels", *names])
+def _by_period(report: Report, names: list[str]) -> str:
+    head = "".join(f"<th>{escape(name)}</th>" for name in [report.by, "labels", *names])
     return (
-        f"<h2>By month</h2><div class='wide'><table><tr>{head}</tr>"
-        + "".join(_month_row(month, names, report.metric) for month in report.months)
+        f"<h2>By {report.by}</h2><div class='wide'><table><tr>{head}</tr>"
+        + "".join(_row(period, names, report.metric) for period in report.periods)
         + "</table></div>"
     )
 
 
-def _month_row(month: Month, names: list[str], metric: str) -> str:
-    top = best(metric, month.scores.values())
+def _row(period: Period, names: list[str], metric: str) -> str:
+    top = best(metric, period.scores.values())
     cells = [
-        f"<td{' class=best' if month.scores.get(name) == top else ''}>{number(month.scores[name])}</td>"
-        if name in month.scores
+        f"<td{' class=best' if period.scores.get(name) == top else ''}>{number(period.scores[name])}</td>"
+        if name in period.scores
         else "<td>–</td>"
         for name in names
     ]
-    return f"<tr><td>{escape(month.month)}</td><td>{month.labels:,}</td>{''.join(cells)}</tr>"
+    return f"<tr><td>{escape(period.name)}</td><td>{period.labels:,}</td>{''.join(cells)}</tr>"
