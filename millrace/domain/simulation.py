@@ -39,31 +39,24 @@ class Drift(msgspec.Struct, frozen=True):
 
 
 class Drifts:
-    """Which drifts hold; more may begin while the simulation plays."""
+    """Which drifts hold; more may begin, and end, while the simulation plays. `newest` is the newest event asked about."""
 
     def __init__(self, drifts: tuple[Drift, ...] = ()) -> None:
-        self._begins = {drift.scenario: drift.at for drift in drifts}
-
-        self._ends: dict[str, int] = {}
+        self._turns = {drift.scenario: [(drift.at, True)] for drift in drifts}
         self.newest = -1
 
-    def begin(self, scenario: str, at: int | None = None) -> int:
-        """Let a scenario hold from the `at`-th event on, by default from the next; return from which it does."""
-        if scenario in self._ends or scenario not in self._begins:
-            self._ends.pop(scenario, None)
-            self._begins[scenario] = self.newest + 1 if at is None else at
-        return self._begins[scenario]
-
-    def end(self, scenario: str, at: int | None = None) -> int:
-        """Let a scenario hold no more from the `at`-th event on, by default from the next; return from which on."""
-        return self._ends.setdefault(scenario, self.newest + 1 if at is None else at)
+    def turn(self, scenario: str, *, on: bool, at: int | None = None) -> int:
+        """Let a scenario hold, or no more, from the `at`-th event on, by default from the next; return from which on."""
+        begins = self.newest + 1 if at is None else at
+        self._turns.setdefault(scenario, []).append((begins, on))
+        return begins
 
     def holds(self, scenario: str, event: int) -> bool:
-        """Tell whether a scenario holds at the `event`-th event. `newest` is the newest that was asked about."""
+        """Tell whether a scenario holds at the `event`-th event."""
         if event > self.newest:
             self.newest = event
-        at = self._begins.get(scenario)
-        return at is not None and at <= event < self._ends.get(scenario, event + 1)
+        turns = self._turns.get(scenario)
+        return turns is not None and next((on for at, on in reversed(turns) if at <= event), False)
 
 
 class Simulator(msgspec.Struct, frozen=True):
