@@ -33,7 +33,7 @@ LOST = 0.02
 """Share of trips whose end is never reported."""
 SLOW_REPORT = 0.01
 """Share of trips whose end is reported hours later."""
-SLOWEST_REPORT = timedelta(hours=20)
+SLOWEST_REPORT = timedelta(hours=44)
 
 SCENARIOS = {
     "road-works": "In a third of the zones one gets along 45 % slower; the initial estimates know nothing of it.",
