@@ -21,6 +21,7 @@ from millrace.learning.digest import digest
 from millrace.learning.learner import Learner
 from millrace.learning.states import checkpoint_parts, restore
 from millrace.rehearsal import rehearse
+from millrace.rehearsal.simulated import simulate
 from millrace.usecases import find, names
 
 SOME = 12_000
@@ -28,20 +29,19 @@ FEW_ARE_YES = 60_000
 
 CHILD = """
 import sys
-from itertools import islice
-from millrace.adapters.archive.recorded import load
 from millrace.rehearsal import rehearse
 from millrace.usecases import find
-case = find(sys.argv[1])
-print(rehearse(case, load(case.source)[: int(sys.argv[2])]).digest)
+from tests.usecases.test_every_use_case import stream
+print(rehearse(find(sys.argv[1]), stream(sys.argv[1], int(sys.argv[2]))).digest)
 """
 
 
 @cache
 def stream(name: str, most: int = SOME) -> list[Fact]:
-    source = find(name).source
-    assert source is not None
-    return load(source)[:most]
+    case = find(name)
+    if case.source is not None:
+        return load(case.source)[:most]
+    return simulate(case, most, case.seed).facts[:most]
 
 
 class Met:

@@ -118,7 +118,7 @@ def rows(name: str) -> list[Row]:
     }
     scores = shard.learner.contest.scores
     best = min(case.baselines, key=lambda it: badness(scores[it].metric, scores[it].overall()[scores[it].metric]))
-    truths = {one: truth for one, truth in settled(case, told)}
+    truths = dict(settled(case, told))
     labelled = [it for one, it in foreseen.items() if one in truths]
     return [
         Row(
@@ -169,7 +169,8 @@ def by_rule(case: AnyUseCase, rows: list[Row], feature: str, threshold: float) -
     sides = [row.features[feature] >= threshold for row in rows]
     if isinstance(case.task, Classification):
         shares = {
-            side: (sum(row.truth for row, it in zip(rows, sides, strict=True) if it == side) + 1) / (sides.count(side) + 2)
+            side: (sum(row.truth for row, it in zip(rows, sides, strict=True) if it == side) + 1)
+            / (sides.count(side) + 2)
             for side in (True, False)
         }
         return [shares[side] for side in sides]
