@@ -220,8 +220,8 @@ card_fraud = UseCase(
         costs=(10.0, 1.0),
     ),
     candidates={
-        "steady": Candidate(steady, about="logistic regression with steps that never shrink: it follows what changes"),
-        "logistic": Candidate(logistic, about="the same with steps that shrink (AdaGrad)"),
+        "logistic": Candidate(logistic, about="logistic regression with steps that shrink as it learns (AdaGrad)"),
+        "steady": Candidate(steady, about="the same with steps that never shrink: it forgets sooner what was"),
         "trained once": Candidate(
             trained_once,
             only=OF_ITSELF,
