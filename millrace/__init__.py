@@ -5,9 +5,34 @@ What an author of a use case needs is here: `from millrace import Event, Label, 
 
 from millrace.domain.errors import MillraceError
 from millrace.domain.facts import Event, Label
-from millrace.domain.fields import Celsius, Fahrenheit, Id, Key, Km, Miles, Minutes, Money, Of, Percent, Seconds
-from millrace.domain.profiles import Profiles, decayed_mean, last_value, window_count, window_mean, window_sum
-from millrace.domain.simulation import Drift, Drifts, Played, Simulator
+from millrace.domain.fields import (
+    Celsius,
+    Fahrenheit,
+    Id,
+    Key,
+    Km,
+    Location,
+    Miles,
+    Minutes,
+    Money,
+    Of,
+    Percent,
+    Seconds,
+)
+from millrace.domain.models import TrainedOnce
+from millrace.domain.profiles import (
+    Profiles,
+    decayed_mean,
+    distinct_count,
+    first_use,
+    km_since,
+    last_value,
+    seconds_since,
+    window_count,
+    window_mean,
+    window_sum,
+)
+from millrace.domain.simulation import Drift, Drifts, Happened, Played, Simulator, by_day
 from millrace.domain.tasks import Classification, Clustering, Regression, Truth
 from millrace.domain.usecase import Candidate, Fact, Features, Model, PackageFile, Recorded, Row, UseCase
 
@@ -24,10 +49,12 @@ __all__ = [
     "Fact",
     "Fahrenheit",
     "Features",
+    "Happened",
     "Id",
     "Key",
     "Km",
     "Label",
+    "Location",
     "Miles",
     "MillraceError",
     "Minutes",
@@ -43,10 +70,16 @@ __all__ = [
     "Row",
     "Seconds",
     "Simulator",
+    "TrainedOnce",
     "Truth",
     "UseCase",
+    "by_day",
     "decayed_mean",
+    "distinct_count",
+    "first_use",
+    "km_since",
     "last_value",
+    "seconds_since",
     "window_count",
     "window_mean",
     "window_sum",

@@ -9,6 +9,7 @@ from mode import Service
 from millrace.adapters.bus.kafka import KafkaBus
 from millrace.adapters.checkpoints.index import CheckpointIndex
 from millrace.adapters.checkpoints.s3 import open_store
+from millrace.domain.usecase import AnyUseCase
 from millrace.runtime.health import Health
 from millrace.runtime.worker import run as run_service
 from millrace.usecases import find
@@ -17,13 +18,15 @@ from producers.producer import Producer
 from producers.recording import Recording
 from producers.reporting import Reporting
 from producers.settings import ProducerSettings
+from producers.simulation import Simulation
+from producers.stream import Stream
 
 _PATIENCE = 5.0
 """Seconds to wait for the log's answer. A send given up in vain costs nothing: the log is asked what it has."""
 
 
 def run() -> None:
-    """Replay the recorded source of the use case that the settings name, until SIGTERM."""
+    """Replay the recorded source of the use case that the settings name, or play its simulator, until SIGTERM."""
     settings = ProducerSettings()
     health = Health()
     service = ProducerService(settings, health)
@@ -31,7 +34,7 @@ def run() -> None:
 
 
 class ProducerService(Service):
-    """Reads the recording, then replays it."""
+    """Reads the recording, then replays it; or plays the simulation."""
 
     def __init__(self, settings: ProducerSettings, health: Health) -> None:
         super().__init__()
@@ -44,11 +47,11 @@ class ProducerService(Service):
         settings = self._settings
         use_case = find(settings.use_case)
         # Reading a year takes seconds; in a thread, a signal is still heard.
-        recording = await asyncio.to_thread(Recording.load, use_case)
+        stream = await asyncio.to_thread(_stream, use_case, settings)
         store = open_store(settings, settings.checkpoints_bucket)
         try:
             await Producer(
-                recording,
+                stream,
                 settings,
                 self._connect,
                 CheckpointIndex(store, use_case.name, settings.shard),
@@ -67,3 +70,11 @@ class ProducerService(Service):
             client_id=f"millrace-producer-{settings.use_case}",
             patience=_PATIENCE,
         )
+
+
+def _stream(use_case: AnyUseCase, settings: ProducerSettings) -> Stream:
+    """Return what is sent: the recording where there is one, else what the simulator plays."""
+    if use_case.source is not None or use_case.simulator is None:
+        return Recording.load(use_case)
+    seed = use_case.seed if settings.simulation_seed is None else settings.simulation_seed
+    return Simulation(use_case, seed, settings.malformed_share, settings.limit)

@@ -15,12 +15,14 @@ from millrace.adapters.bus.port import Bus, TopicPartition, Writer
 from millrace.adapters.checkpoints.index import CheckpointIndex
 from millrace.domain.errors import CommitFailed, HistoryLost, NotReady, SettingsError, Unreachable
 from millrace.domain.times import Micros, rfc3339
+from producers.drifting import Drifting
 from producers.pace import Clock, Pace
-from producers.recording import Recording
 from producers.replay import Replay, places
 from producers.resume import Marks, Resumption
 from producers.room import Room
 from producers.settings import ProducerSettings
+from producers.simulation import Simulation
+from producers.stream import Stream
 
 log = structlog.get_logger()
 
@@ -52,18 +54,18 @@ class Report(Protocol):
 
 
 class Producer:
-    """Replays one recording onto one use case's topics."""
+    """Replays one recording, or plays one simulation, onto one use case's topics."""
 
     def __init__(
         self,
-        recording: Recording,
+        stream: Stream,
         settings: ProducerSettings,
         connect: Callable[[], Bus],
         checkpoints: CheckpointIndex,
         clock: Clock,
         report: Report,
     ) -> None:
-        self._recording = recording
+        self._stream = stream
         self._settings = settings
         self._connect = connect
         self._checkpoints = checkpoints
@@ -88,28 +90,48 @@ class Producer:
         bus = self._connect()
         try:
             cluster = await bus.cluster_id()
-            partitions = await bus.ensure_topics(dict.fromkeys(self._recording.topics, self._settings.partitions))
+            partitions = await bus.ensure_topics(dict.fromkeys(self._stream.topics, self._settings.partitions))
             where = list(places(partitions))
-            resumption = Resumption(bus, self._recording.source, self._checkpoints)
+            resumption = Resumption(bus, self._stream.source, self._checkpoints)
             marks = await resumption.marks(where, self._clock, self._wait)
             writer = await bus.writer()
             try:
                 # The writer keeps to the log it was opened on. Were that another than the one that was asked what it
                 # has, the first thing it got would be the middle of the recording.
                 await self._refuse_another(bus, cluster)
-                await self._follow(bus, cluster, self._replay(partitions, marks, writer, self._room(bus, where)))
+                drifting = await self._drifting(bus, writer)
+                replay = self._replay(partitions, marks, writer, self._room(bus, where))
+                try:
+                    await self._follow(bus, cluster, replay, drifting)
+                finally:
+                    if drifting:
+                        await drifting.close()
             finally:
                 await writer.close()
         finally:
             await bus.close()
 
     def _replay(self, partitions: Mapping[str, int], marks: Marks, writer: Writer, room: Room | None) -> Replay:
-        pace = Pace(self._settings.speed, self._clock)
-        return Replay(self._recording, partitions, marks, writer, pace, room=room, limit=self._settings.limit)
+        pace = Pace(self._speed(), self._clock)
+        limit = None if isinstance(self._stream, Simulation) else self._settings.limit
+        return Replay(self._stream, partitions, marks, writer, pace, room=room, limit=limit)
 
-    async def _follow(self, bus: Bus, cluster: str, replay: Replay) -> None:
+    def _speed(self) -> float:
+        """Return seconds of the stream a second: as told, or as makes so many events a second of a simulated stream."""
+        rate = self._settings.events_per_second
+        if rate is None or not isinstance(self._stream, Simulation):
+            return self._settings.speed
+        return self._stream.speed_for(rate)
+
+    async def _drifting(self, bus: Bus, writer: Writer) -> Drifting | None:
+        """Take up what the log remembers of a simulation's drifts, before any of it is played."""
+        if not isinstance(self._stream, Simulation):
+            return None
+        return await Drifting.taken_up(bus, writer, self._stream)
+
+    async def _follow(self, bus: Bus, cluster: str, replay: Replay, drifting: Drifting | None) -> None:
         """Send what is due, turn by turn; raises `Unreachable` when the log is another one."""
-        log.info("replay begins", log=cluster, fact=replay.began_at, of=len(self._recording), at=_time(replay))
+        log.info("replay begins", log=cluster, fact=replay.began_at, at=_time(replay))
         said, checked = False, self._clock.now()
         while True:
             pause = await self._turn(replay)
@@ -120,6 +142,8 @@ class Producer:
             if self._clock.now() - checked >= _CHECK:
                 checked = self._clock.now()
                 await self._refuse_another(bus, cluster)
+                if drifting:
+                    await drifting.look()
 
     def _room(self, bus: Bus, where: list[TopicPartition]) -> Room | None:
         """Return what the embedded log may hold; a log on disks keeps by time and takes everything."""
@@ -141,7 +165,8 @@ class Producer:
         return pause
 
     def _say_over(self, replay: Replay) -> None:
-        self._report.replaying(f"the recording is over, at {_time(replay)}; all of it is in the log")
+        what = "simulation" if isinstance(self._stream, Simulation) else "recording"
+        self._report.replaying(f"the {what} is over, at {_time(replay)}; all of it is in the log")
         log.info("replay over", facts=sum(replay.sent.values()), at=_time(replay))
 
     async def _refuse_another(self, bus: Bus, cluster: str) -> None:

@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
-
-import msgspec
+from collections.abc import Iterator, Sequence
 
 from millrace.adapters.archive.recorded import Progress, available_at, load
 from millrace.domain.errors import UseCaseError
 from millrace.domain.facts import Event
 from millrace.domain.log import Message
-from millrace.domain.times import Micros, rfc3339
 from millrace.domain.usecase import AnyUseCase, Fact
-
-SEQUENCE = "ce_sequence"
-SOURCE = "ce_source"
-
-_encode: Callable[[Any], bytes] = msgspec.json.Encoder().encode
+from producers.stream import Numbered, written
 
 
 class Recording:
@@ -45,37 +37,16 @@ class Recording:
     def __len__(self) -> int:
         return len(self._facts)
 
-    def time(self, number: int) -> Micros:
-        """Return when a fact could be known."""
-        return available_at(self._facts[number])
+    def since(self, number: int) -> Iterator[Numbered]:
+        """Yield the facts from a number on, in order."""
+        for each in range(number, len(self._facts)):
+            fact = self._facts[each]
+            topic = self._events if isinstance(fact, Event) else self._labels
+            yield Numbered(each, available_at(fact), topic, self._keys[each], fact)
 
-    def topic(self, number: int) -> str:
-        """Return the topic a fact goes to."""
-        return self._events if isinstance(self._facts[number], Event) else self._labels
-
-    def key(self, number: int) -> bytes:
-        """Return the entity a fact is about; a label has its event's."""
-        return self._keys[number]
-
-    def message(self, number: int, partition: int) -> Message:
-        """Return a fact as the record that carries it: JSON, with CloudEvents headers (binary mode, 1.0)."""
-        fact = self._facts[number]
-        values = {name: it for name, it in msgspec.structs.asdict(fact).items() if it is not None}
-        headers = (
-            ("ce_specversion", b"1.0"),
-            ("ce_id", self._id(fact, number).encode()),
-            ("ce_type", f"{self._use_case.name}.{type(fact).__name__}".encode()),
-            ("ce_time", rfc3339(available_at(fact)).encode()),
-            (SOURCE, self.source),
-            (SEQUENCE, b"%d" % number),
-        )
-        return Message(self.topic(number), _encode(values), self._keys[number], partition, headers)
-
-    def _id(self, fact: Fact, number: int) -> str:
-        """Return an id that no other fact of the source has: one event may have several labels."""
-        if isinstance(fact, Event):
-            return str(getattr(fact, self._use_case.id_field))
-        return f"{getattr(fact, self._use_case.of_field)}/{number}"
+    def message(self, it: Numbered, partition: int) -> Message:
+        """Return a fact as the record that carries it."""
+        return written(self._use_case, self.source, it, partition)
 
 
 def source_of(use_case: AnyUseCase) -> bytes:

@@ -1,4 +1,4 @@
-"""The replay of a recording onto one log: in order, at its pace, and each fact once."""
+"""The replay of a stream onto one log: in order, at its pace, and each fact once."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from millrace.adapters.bus.partitioning import partition_for
 from millrace.adapters.bus.port import Message, TopicPartition, Writer
 from millrace.domain.times import Micros
 from producers.pace import Pace
-from producers.recording import Recording
 from producers.resume import Marks
+from producers.stream import Numbered, Stream
 
 SLICE = 1_000
 """Facts sent at once at most."""
@@ -43,7 +43,7 @@ class Replay:
 
     def __init__(
         self,
-        recording: Recording,
+        stream: Stream,
         partitions: Mapping[str, int],
         marks: Marks,
         writer: Writer,
@@ -52,31 +52,27 @@ class Replay:
         room: Limit | None = None,
         limit: int | None = None,
     ) -> None:
-        self._recording = recording
+        self._stream = stream
         self._partitions = partitions
         self._marks = marks
         self._writer = writer
         self._pace = pace
         self._room = room
-        self._end = min(len(recording), limit or len(recording))
-        self._next = min(marks.values(), default=-1) + 1
+        self._limit = limit
         self._blocked = False
-        self._pass_over_sent()
-        self.began_at = self._next
-        self.sent = dict.fromkeys(recording.topics, 0)
+        self.at: Micros | None = None
+        self._coming = self._not_sent(stream.since(min(marks.values(), default=-1) + 1))
+        self._next = next(self._coming, None)
+        self.began_at = self._next.number if self._next else None
+        self.sent = dict.fromkeys(stream.topics, 0)
         self.held_back = 0.0
-        if not self.over:
-            self._pace.anchor(self._recording.time(self._next))
+        if self._next:
+            self._pace.anchor(self._next.time)
 
     @property
     def over(self) -> bool:
         """Whether every fact was sent."""
-        return self._next >= self._end
-
-    @property
-    def at(self) -> Micros | None:
-        """Return the time the stream has come to; `None` before the first fact."""
-        return self._recording.time(self._next - 1) if self._next else None
+        return self._next is None
 
     async def turn(self) -> float:
         """Send what is due, one slice at most; return the seconds to wait before the next turn."""
@@ -84,46 +80,50 @@ class Replay:
             await self._writer.send(messages)
             self._account(messages)
             return 0.0
-        if self.over:
+        if self._next is None:
             return LOOK_UP
         if self._room is not None and self._blocked:
             await self._room.look()
             # What was held back is not made up for by a rush: the stream goes on from where it stands.
-            self._pace.anchor(self._recording.time(self._next))
+            self._pace.anchor(self._next.time)
             self.held_back += HOLD
             return HOLD
-        return min(max(self._pace.wait(self._recording.time(self._next)), TICK), LOOK_UP)
+        return min(max(self._pace.wait(self._next.time), TICK), LOOK_UP)
 
     def _due(self) -> list[Message]:
         """Gather the next slice. A fact that finds no room holds back all behind it: the order of time stays."""
         self._blocked = False
         messages: list[Message] = []
-        while len(messages) < SLICE and not self.over and self._pace.due(self._recording.time(self._next)):
+        while len(messages) < SLICE and self._next is not None and self._pace.due(self._next.time):
             where = self._where(self._next)
             if self._room is not None and not self._room.takes(where):
                 self._blocked = True
                 break
-            message = self._recording.message(self._next, where.partition)
+            message = self._stream.message(self._next, where.partition)
             if self._room is not None:
                 self._room.took(where, message)
             messages.append(message)
-            self._next += 1
-            self._pass_over_sent()
+            self.at = self._next.time
+            self._next = next(self._coming, None)
         return messages
 
     def _account(self, messages: list[Message]) -> None:
         for message in messages:
             self.sent[message.topic] += 1
 
-    def _pass_over_sent(self) -> None:
-        while not self.over and self._next <= self._marks.get(self._where(self._next), -1):
-            self._next += 1
+    def _not_sent(self, facts: Iterator[Numbered]) -> Iterator[Numbered]:
+        """Pass over what a partition has; `at` is the time of the newest fact that was passed over."""
+        for it in facts:
+            if self._limit is not None and it.number >= self._limit:
+                return
+            if it.number > self._marks.get(self._where(it), -1):
+                yield it
+            else:
+                self.at = it.time
 
-    def _where(self, number: int) -> TopicPartition:
+    def _where(self, it: Numbered) -> TopicPartition:
         """Return where a fact goes: as its key says, so an event and its labels share a partition number."""
-        topic = self._recording.topic(number)
-        keyed = Message(topic, None, self._recording.key(number))
-        return TopicPartition(topic, partition_for(keyed, self._partitions[topic]))
+        return TopicPartition(it.topic, partition_for(Message(it.topic, None, it.key), self._partitions[it.topic]))
 
 
 def places(partitions: Mapping[str, int]) -> Iterator[TopicPartition]:

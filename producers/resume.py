@@ -12,7 +12,7 @@ from millrace.adapters.bus.port import Bus, Reader, Record, TopicPartition
 from millrace.adapters.checkpoints.index import CheckpointIndex, Latest
 from millrace.domain.errors import HistoryLost, Unreachable
 from producers.pace import Clock
-from producers.recording import SEQUENCE, SOURCE
+from producers.stream import SEQUENCE, SOURCE
 
 Marks = dict[TopicPartition, int]
 """The number of the last fact sent, by partition; -1 before the first."""

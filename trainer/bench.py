@@ -69,7 +69,8 @@ def bare(use_case: AnyUseCase, facts: Sequence[Fact]) -> tuple[float, float]:
             event, features, foreseen = waiting.pop(getattr(fact, use_case.of_field))
             contest.learn(features, foreseen, float(target(fact)))
             memory.settled(event, fact, micros(fact.known_at))
-    return time.perf_counter() - started, next(iter(contest.scores.values())).overall().get("mae", 0.0)
+    seconds, score = time.perf_counter() - started, next(iter(contest.scores.values()))
+    return seconds, score.overall().get(score.metric, 0.0)
 
 
 def messages_of(use_case: AnyUseCase, facts: Sequence[Fact]) -> list[Message]:

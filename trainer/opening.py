@@ -21,7 +21,7 @@ from trainer.settings import TrainerSettings
 
 log = structlog.get_logger()
 
-WRITTEN_TOPICS = ("journal", "predictions", "scorecards", "dead-letters", "commands")
+WRITTEN_TOPICS = ("journal", "predictions", "scorecards", "alarms", "dead-letters", "commands")
 
 
 class Cluster(NamedTuple):

@@ -39,6 +39,9 @@ class Report:
         for outcome, count in learner.counters.items():
             METRICS.facts.labels(*labels, outcome)
             self._count(f"facts:{outcome}", METRICS.facts, count, outcome)
+        for what in ("feature", "prediction", "error"):
+            METRICS.drift_alarms.labels(*labels, what)
+            self._count(f"facts, alarms:{what}", METRICS.drift_alarms, learner.counters.get(f"alarms_{what}", 0), what)
         for reason, count in progress.dead_letters.items():
             self._count(f"dead:{reason}", METRICS.dead_letters, count, reason)
         while progress.timings:

@@ -1,17 +1,18 @@
-"""What was published lately about one use case, in bounded memory: predictions, their truth, scorecards."""
+"""What was published lately about one use case, in bounded memory: predictions, their truth, scorecards, alarms."""
 
 from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Any
 
 import msgspec
 
 from apps.api.replies import Published
 from millrace.domain.log import Record
-from millrace.domain.records import Prediction, Scorecard
+from millrace.domain.records import Alarm, Prediction, Scorecard
 from millrace.domain.tasks import Clustering
 from millrace.domain.usecase import AnyUseCase
 
@@ -19,13 +20,15 @@ from millrace.domain.usecase import AnyUseCase
 class Board:
     """Takes records in any order of topics, and any record more than once."""
 
-    def __init__(self, use_case: AnyUseCase, *, predictions: int, scorecards: int, labels: int) -> None:
+    def __init__(self, use_case: AnyUseCase, *, predictions: int, scorecards: int, labels: int, alarms: int) -> None:
+        self._alarms = _Alarms(alarms)
         self._newest = _Newest(predictions)
         self._truths = _Truths(use_case, labels)
         self._scorecards = _Thinned(scorecards)
         self._takes: dict[str, Callable[[Record], None]] = {
             use_case.topic("predictions"): self._newest.take,
             use_case.topic("scorecards"): self._scorecards.take,
+            use_case.topic("alarms"): self._alarms.take,
             **({use_case.topic("labels"): self._truths.take} if use_case.label else {}),
         }
 
@@ -46,6 +49,10 @@ class Board:
     def scorecards(self, limit: int) -> list[Scorecard]:
         """Return scorecards, oldest first, evenly thinned; the newest is always among them."""
         return _thinned(self._scorecards.all(), limit)
+
+    def alarms(self, limit: int) -> list[Alarm]:
+        """Return the newest alarms, newest first."""
+        return self._alarms.first(limit)
 
     def _published(self, prediction: Prediction, at: int) -> Published:
         made_at = datetime.fromtimestamp(at / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
@@ -76,6 +83,28 @@ class _Newest:
         every = [each for there in self._by_partition.values() for each in reversed(there.values())]
         every.sort(key=lambda each: each[0], reverse=True)  # stable: within one moment, the last written comes first
         return every[:limit]
+
+
+class _Alarms:
+    """The newest alarms, in the order of the log; one that comes twice is one (docs/wire.md: aborted ones stay visible)."""
+
+    def __init__(self, kept: int) -> None:
+        self._kept = kept
+        self._read: Callable[[bytes], Alarm] = msgspec.json.Decoder(Alarm).decode
+        self._all: OrderedDict[tuple[str, int, str, str], Alarm] = OrderedDict()
+
+    def take(self, record: Record) -> None:
+        try:
+            alarm = self._read(record.value or b"")
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            return
+        epoch = alarm.state_id.rpartition(".")[0]
+        self._all[epoch, alarm.event, alarm.what, alarm.name] = alarm
+        if len(self._all) > self._kept:
+            self._all.popitem(last=False)
+
+    def first(self, limit: int) -> list[Alarm]:
+        return list(islice(reversed(self._all.values()), limit))
 
 
 class _Truths:

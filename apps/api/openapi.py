@@ -20,6 +20,7 @@ ABOUT = """Answers from what was learnt, each naming the exact state that gave i
 Whatever cannot be answered is answered by a problem document (RFC 9457) that names the field at fault."""
 
 _REPLIES = (
+    replies.Alarms,
     replies.Answered,
     replies.Detail,
     replies.Platform,

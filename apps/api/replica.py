@@ -95,10 +95,12 @@ class Replica:
             predictions=settings.predictions_kept,
             scorecards=settings.scorecards_kept,
             labels=settings.labels_kept,
+            alarms=settings.alarms_kept,
         )
         newest = {
             use_case.topic("predictions"): settings.predictions_kept,
             use_case.topic("labels"): settings.labels_kept,
+            use_case.topic("alarms"): settings.alarms_kept,
         }
         watch = Watch(board, its.bus, newest, lambda: self.health.beat(f"{use_case.name} watch"))
         METRICS.served_state_age.labels(use_case.name).set_function(lambda: _age(serving))

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from millrace.domain.records import Prediction, Scorecard
+from millrace.domain.records import Alarm, Prediction, Scorecard
 from millrace.domain.usecase import Feature
 
 ServingFrom = Literal["live", "registered"]
@@ -129,6 +129,13 @@ class Predictions(Reply, frozen=True, kw_only=True):
 
     use_case: str
     predictions: list[Published]
+
+
+class Alarms(Reply, frozen=True, kw_only=True):
+    """The newest drift alarms, newest first."""
+
+    use_case: str
+    alarms: list[Alarm]
 
 
 class Readiness(Reply, frozen=True, kw_only=True):

@@ -31,6 +31,7 @@ class ApiSettings(Connections):
     versions_held: int = Field(4, ge=1, description="Registered versions kept in memory for those who ask for them.")
     predictions_kept: int = Field(1_000, ge=1, description="Newest predictions kept to show, a partition.")
     scorecards_kept: int = Field(4_000, ge=2, description="Scorecards kept to show; beyond it, every second one.")
+    alarms_kept: int = Field(1_000, ge=1, description="Newest drift alarms kept to show.")
     labels_kept: int = Field(50_000, ge=1, description="Labels kept that wait for their prediction to be shown.")
     max_body: int = Field(65_536, ge=1, description="Largest body of a request, in bytes.")
     max_in_flight: int = Field(64, ge=1, description="Requests answered at a time; more are shed with 429.")

@@ -64,6 +64,10 @@ def v1(replica: Replica) -> APIRouter:
     async def predictions(use_case: str, limit: Limit = 50) -> Response:
         return encoded(replies.Predictions(use_case=use_case, predictions=one(use_case).board.predictions(limit)))
 
+    @router.get("/{use_case}/alarms", responses=answers(replies.Alarms, 404, 422), summary="Drift alarms, newest first")
+    async def alarms(use_case: str, limit: Limit = 50) -> Response:
+        return encoded(replies.Alarms(use_case=use_case, alarms=one(use_case).board.alarms(limit)))
+
     @router.get(
         "/{use_case}/models", responses=answers(replies.Versions, 404, 503), summary="Registered versions, newest first"
     )

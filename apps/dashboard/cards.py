@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from apps.dashboard import words
 from apps.dashboard.replies import Detail
+from millrace.domain.metrics import badness
 from millrace.domain.records import Score, Scorecard
 
 SPARK_WIDTH, SPARK_HEIGHT = 240, 48
@@ -98,8 +99,7 @@ def _standing(detail: Detail, newest: Scorecard) -> dict[str, str]:
     known = {name: value for name, value in rivals.items() if value is not None}
     if champion is None or not known:
         return base
-    pick = max if metric in words.HIGHER_IS_BETTER else min
-    rival = pick(known, key=lambda name: known[name])
+    rival = min(known, key=lambda name: badness(metric, known[name]))
     gain = words.better(metric, champion, known[rival])
     return {**base, "rival": rival, "rival_score": words.number(known[rival]), **_verdict(gain)}
 

@@ -12,6 +12,7 @@ from apps.dashboard import words
 from millrace.domain.errors import Refused
 
 OCCURRED_AT = "occurred_at"
+_PLACE_HINT = "latitude, longitude"
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d")
 
 
@@ -22,7 +23,7 @@ class Field:
     name: str
     title: str
     kind: str
-    """`text`, `number`, `moment`, `choice`, `yes-no` or `other` (anything else, as JSON)."""
+    """`text`, `number`, `moment`, `choice`, `yes-no`, `place` (latitude, longitude) or `other` (anything else, as JSON)."""
     required: bool = False
     unit: str = ""
     hint: str = ""
@@ -95,7 +96,7 @@ def _field(name: str, its: Mapping[str, Any], required: bool, sample: object) ->
         kind=kind,
         required=required,
         unit=str(its.get("unit", "")) or ("UTC" if kind == "moment" else ""),
-        hint=str(its.get("description", "")) or _range(low, high),
+        hint=_PLACE_HINT if kind == "place" else str(its.get("description", "")) or _range(low, high),
         choices=[str(it) for it in options],
         low=low,
         high=high,
@@ -113,6 +114,8 @@ def _kind(its: Mapping[str, Any], sample: object) -> str:
     if "enum" in its:
         return "choice"
     kind = _type(its)
+    if set(its.get("properties", ())) == {"lat", "lon"}:
+        return "place"
     if kind == "string" and (its.get("format") == "date-time" or (isinstance(sample, str) and _MOMENT.match(sample))):
         return "moment"
     return {"string": "text", "number": "number", "integer": "number", "boolean": "yes-no"}.get(kind, "other")
@@ -140,7 +143,9 @@ def _written(kind: str, value: object) -> str:
         return at.isoformat(timespec="seconds" if at.second else "minutes").removesuffix("+00:00") if at else ""
     if kind == "yes-no":
         return "yes" if value else "no"
-    if kind == "other":
+    if kind == "place" and isinstance(value, Mapping):
+        return f"{value.get('lat')}, {value.get('lon')}"
+    if kind in ("other", "place"):
         return json.dumps(value)
     return f"{value:.10g}" if isinstance(value, float) else str(value)
 
@@ -159,6 +164,8 @@ def _read(it: Field, text: str) -> Any:
             return text == "yes"
         case "choice":
             return int(text) if it.step == "1" else text
+        case "place":
+            return _place(it, text)
         case "other":
             return _json(it, text)
         case _:
@@ -178,6 +185,14 @@ def _moment(it: Field, text: str) -> str:
     if at is None:
         raise Refused(f"This must be a date and a time, not {text!r}.", field=it.name)
     return at.isoformat().replace("+00:00", "Z")
+
+
+def _place(it: Field, text: str) -> dict[str, float]:
+    try:
+        lat, lon = (float(one) for one in text.split(","))
+    except ValueError:
+        raise Refused(f"This must be latitude and longitude, as in 52.52, 13.4, not {text!r}.", field=it.name) from None
+    return {"lat": lat, "lon": lon}
 
 
 def _json(it: Field, text: str) -> Any:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from apps.dashboard import words
+from millrace.domain.metrics import badness
 from millrace.domain.records import Score, Scorecard
 
 COLOURS = {"challenger": 4, "baseline": 3}
@@ -49,10 +50,7 @@ def keys(card: Scorecard) -> dict[str, str]:
 
 
 def _rank(metric: str, score: Score) -> float:
-    value = score.recent.get(metric, score.overall.get(metric))
-    if value is None:
-        return float("inf")
-    return -value if metric in words.HIGHER_IS_BETTER else value
+    return badness(metric, score.recent.get(metric, score.overall.get(metric)))
 
 
 def _row(name: str, score: Score, metric: str, about: str, key: str, like: float) -> Row:

@@ -4,11 +4,19 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-HIGHER_IS_BETTER = frozenset(
-    {"accuracy", "average_precision", "f1", "precision", "r2", "recall", "roc_auc", "silhouette"}
-)
-IN_THE_TARGETS_UNIT = frozenset({"mae", "rmse"})
-METRICS = {"log_loss": "Log loss", "mae": "MAE", "r2": "R²", "rmse": "RMSE", "roc_auc": "ROC AUC"}
+from millrace.domain.metrics import IN_THE_TARGETS_UNIT, higher_is_better
+
+METRICS = {
+    "brier": "Brier score",
+    "ece": "Calibration error",
+    "log_loss": "Log loss",
+    "mae": "MAE",
+    "precision_at_1pct": "Precision at 1 %",
+    "r2": "R²",
+    "recall_at_1pct": "Recall at 1 %",
+    "rmse": "RMSE",
+    "roc_auc": "ROC AUC",
+}
 NOTHING = "–"
 
 
@@ -64,7 +72,7 @@ def better(metric_name: str, one: float, other: float) -> float:
     """
     if not other:
         return 0.0
-    gain = one - other if metric_name in HIGHER_IS_BETTER else other - one
+    gain = one - other if higher_is_better(metric_name) else other - one
     return gain / abs(other)
 
 

@@ -15,10 +15,10 @@ import typer
 
 from millrace.domain.errors import MillraceError
 
-COMMANDS = ("rehearse", "up", "status", "models", "rebuild", "produce", "run", "doctor", "bench")
+COMMANDS = ("rehearse", "up", "status", "models", "rebuild", "produce", "drift", "run", "doctor", "bench")
 """In the order in which a newcomer meets them."""
 
-ASKING = ("models", "rebuild", "produce")
+ASKING = ("models", "rebuild", "produce", "drift")
 """Those that talk to the platform that runs from this home, unless told of another."""
 
 ABOUT = """Learns from Kafka streams as they flow: exactly once, rebuildable bit for bit, served fresh."""

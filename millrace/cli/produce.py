@@ -1,4 +1,4 @@
-"""`millrace produce`: a use case's recorded source, replayed into its topics."""
+"""`millrace produce`: a use case's recorded source replayed, or its simulator played, into its topics."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ Examples:
 
   MILLRACE_KAFKA=HOST:PORT millrace produce USE_CASE --speed 0 --limit 100000
 
-What the topics already hold is not sent again: an interrupted replay goes on where it was.
+  millrace produce USE_CASE --rate 200          200 events of a simulated stream in a second
+
+What the topics already hold is not sent again: what was interrupted goes on where it was.
 """
 
 
@@ -31,18 +33,24 @@ def produce(
         float | None,
         typer.Option(min=0, show_default="3600", help="Seconds of the stream in one second; 0: all at once."),
     ] = None,
+    rate: Annotated[
+        float | None, typer.Option(min=0.001, help="Simulated: events in one second on average, instead of a speed.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(show_default="the use case's", help="Simulated: which stream.")] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Stop after so many records (events and labels).")] = None,
     port: Annotated[
         int | None, typer.Option(min=0, max=65535, show_default="8020", help="Port of /livez, /readyz and /metrics.")
     ] = None,
 ) -> None:
-    """Replay a use case's recorded source into its topics, in time with a clock that may run faster."""
+    """Send a use case's recorded or simulated stream into its topics, in time with a clock that may run faster."""
     from millrace.cli.run import run_ours
     from millrace.domain.errors import UseCaseError
     from millrace.usecases import find
 
-    if find(use_case).source is None:
-        raise UseCaseError(f"{use_case} has no recorded source to replay")
+    found = find(use_case)
+    if found.source is None and found.simulator is None:
+        raise UseCaseError(f"{use_case} has neither a recorded source to replay nor a simulator to play")
     told = {"USE_CASE": use_case, "SPEED": speed, "LIMIT": limit, "PRODUCER_PORT": port}
+    told |= {"EVENTS_PER_SECOND": rate, "SIMULATION_SEED": seed}
     os.environ.update({f"MILLRACE_{name}": str(value) for name, value in told.items() if value is not None})
     run_ours("producer")

@@ -17,6 +17,8 @@ Examples:
 
   millrace up --kafka HOST:PORT --s3 URL      on services that exist; credentials come as MILLRACE_S3_ACCESS_KEY, …
 
+  millrace up --use-case A --use-case B       several; each has a trainer and a producer of its own
+
   millrace up --speed 60 --no-dashboard       a minute of the stream in a second, without pages
 """
 
@@ -61,7 +63,9 @@ def up(
     dashboard: Annotated[bool, typer.Option("--dashboard/--no-dashboard", help="Serve the pages.")] = True,
     producer: Annotated[
         bool,
-        typer.Option("--producer/--no-producer", help="Replay the recorded source; without, bring your own events."),
+        typer.Option(
+            "--producer/--no-producer", help="Send the recorded or simulated stream; without, bring your own events."
+        ),
     ] = True,
     api_port: Annotated[
         int | None, typer.Option(min=1, max=65535, show_default="8000 if free", help="Port of the API.")

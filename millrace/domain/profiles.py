@@ -12,6 +12,7 @@ from typing import Any, Generic, Literal, TypeVar, overload
 import msgspec
 
 from millrace.domain.errors import UseCaseError
+from millrace.domain.fields import Location
 from millrace.domain.times import Micros, span
 
 V = TypeVar("V")
@@ -20,11 +21,24 @@ Source = str | Callable[..., float | None]
 """Where a remembered number comes from: a field's name, a function of the event, or one of the event and its label."""
 By = str | tuple[str, ...] | Callable[..., object] | None
 """What a profile is kept by: a field of the event, several, a function of the event, or nothing (all together)."""
-Kind = Literal["decayed_mean", "window_count", "window_sum", "window_mean", "last_value"]
+Kind = Literal[
+    "decayed_mean",
+    "window_count",
+    "window_sum",
+    "window_mean",
+    "last_value",
+    "seconds_since",
+    "km_since",
+    "first_use",
+    "distinct_count",
+]
 
 
 class ProfileSpec(msgspec.Struct, frozen=True):
-    """One declared profile. `half_life` and `window` are microseconds; `alpha` is the weight of the newest value."""
+    """One declared profile. `half_life` and `window` are microseconds; `alpha` is the weight of the newest value.
+
+    `window` of what remembers the last value only is how long it is remembered; `None` is for ever.
+    """
 
     kind: Kind
     value: Source | None
@@ -92,6 +106,31 @@ def window_mean(value: Source, *, by: By = None, window: str, unseen: float) -> 
     return Profile(ProfileSpec("window_mean", value, by, unseen, window=span(window)))
 
 
-def last_value(value: str | Callable[..., V | None], *, by: By = None, unseen: V) -> Profile[V]:
-    """Remember the newest value."""
-    return Profile(ProfileSpec("last_value", value, by, unseen))  # type: ignore[arg-type]
+def last_value(
+    value: str | Callable[..., V | None], *, by: By = None, unseen: V, forget_after: str | None = None
+) -> Profile[V]:
+    """Remember the newest value; for ever, or until nothing was heard for `forget_after`."""
+    window = None if forget_after is None else span(forget_after)
+    return Profile(ProfileSpec("last_value", value, by, unseen, window=window))  # type: ignore[arg-type]
+
+
+def seconds_since(*, by: By = None, unseen: float, forget_after: str = "90d") -> Profile[float]:
+    """Remember when the last event was: the seconds from it to the event at hand."""
+    return Profile(ProfileSpec("seconds_since", None, by, unseen, window=span(forget_after)))
+
+
+def km_since(
+    place: str | Callable[..., Location | None], *, by: By = None, unseen: float, forget_after: str = "90d"
+) -> Profile[float]:
+    """Remember where the last event was: the kilometres from there to the event at hand (great circle)."""
+    return Profile(ProfileSpec("km_since", place, by, unseen, window=span(forget_after)))  # type: ignore[arg-type]
+
+
+def first_use(value: str | Callable[..., object], *, by: By = None, forget_after: str = "90d") -> Profile[bool]:
+    """Remember which values there were: whether the event at hand is the first with its value, under its key."""
+    return Profile(ProfileSpec("first_use", value, by, True, window=span(forget_after)))  # type: ignore[arg-type]
+
+
+def distinct_count(value: str | Callable[..., object], *, by: By = None, window: str) -> Profile[int]:
+    """Remember how many different values there were in the last `window`, without the event at hand."""
+    return Profile(ProfileSpec("distinct_count", value, by, 0, window=span(window)))  # type: ignore[arg-type]

@@ -35,9 +35,9 @@ class Prediction(Wire, frozen=True, kw_only=True):
 class Score(Wire, frozen=True, kw_only=True):
     """One candidate's or baseline's prequential metrics.
 
-    `overall` and `recent` map metric names (`mae`, `rmse`, `r2`, …) to values: over everything, and over the recent
-    window. `versus_champion` is the mean of its loss minus the champion's on the same recent events: below 0, it is
-    better.
+    `overall` and `recent` map metric names (`mae`, `average_precision`, …) to values: over everything, and over the recent
+    window; which way each is better is said in `domain.metrics`. `versus_champion` is the mean of its loss (absolute
+    error, or log loss) minus the champion's on the same recent events: below 0, it is better.
     """
 
     role: Literal["champion", "challenger", "baseline", "suspended"]
@@ -48,7 +48,7 @@ class Score(Wire, frozen=True, kw_only=True):
 
 
 class Scorecard(Wire, frozen=True, kw_only=True):
-    """How all who compete stand at one state. Topic `<use-case>.scorecards`."""
+    """How all who compete stand at one state, and how many alarms there were. Topic `<use-case>.scorecards`."""
 
     state_id: str
     as_of: str
@@ -56,6 +56,26 @@ class Scorecard(Wire, frozen=True, kw_only=True):
     labels: int
     metric: str
     scores: dict[str, Score]
+    alarms: int = 0
+
+
+class Alarm(Wire, frozen=True, kw_only=True):
+    """Something does what it did not do before. Topic `<use-case>.alarms`.
+
+    `what` has drifted: a `feature`, the champion's `prediction`, or a candidate's `error`; `name` says which. `value` is what
+    the detector found and `threshold` what it had to pass; `also` holds what else moved at once, with its value. `event` is how
+    many events had been met, `at` the stream's time.
+    """
+
+    state_id: str
+    at: str
+    event: int
+    what: Literal["feature", "prediction", "error"]
+    name: str
+    detector: Literal["psi", "page-hinkley"]
+    value: float
+    threshold: float
+    also: dict[str, float] = {}
 
 
 class DeadLetter(Wire, frozen=True, kw_only=True):

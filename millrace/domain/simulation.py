@@ -5,8 +5,9 @@ Hidden causes live in the simulator only. What reaches a use case is its events 
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Callable, Iterator, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 import msgspec
@@ -38,33 +39,103 @@ class Drift(msgspec.Struct, frozen=True):
 
 
 class Drifts:
-    """Which drifts hold; more may begin while the simulation plays."""
+    """Which drifts hold; more may begin, and end, while the simulation plays. `newest` is the newest event asked about."""
 
     def __init__(self, drifts: tuple[Drift, ...] = ()) -> None:
-        self._begins = {drift.scenario: drift.at for drift in drifts}
+        self._turns = {drift.scenario: [(drift.at, True)] for drift in drifts}
+        self.newest = -1
 
-    def begin(self, scenario: str, at: int) -> None:
-        """Let a scenario hold from the `at`-th event on."""
-        self._begins.setdefault(scenario, at)
-
-    def end(self, scenario: str) -> None:
-        """Let a scenario hold no more."""
-        self._begins.pop(scenario, None)
+    def turn(self, scenario: str, *, on: bool, at: int | None = None) -> int:
+        """Let a scenario hold, or no more, from the `at`-th event on, by default from the next; return from which on."""
+        begins = self.newest + 1 if at is None else at
+        self._turns.setdefault(scenario, []).append((begins, on))
+        return begins
 
     def holds(self, scenario: str, event: int) -> bool:
         """Tell whether a scenario holds at the `event`-th event."""
-        at = self._begins.get(scenario)
-        return at is not None and event >= at
+        if event > self.newest:
+            self.newest = event
+        turns = self._turns.get(scenario)
+        return turns is not None and next((on for at, on in reversed(turns) if at <= event), False)
 
 
 class Simulator(msgspec.Struct, frozen=True):
     """A source that is simulated: seeded (same seed and drifts, same bytes), endless, in order of availability time.
 
     `play(seed, drifts)` yields facts; `scenarios` says in words what each drift changes; `begins` is the time of the
-    first event.
+    first event. `events_per_day` is the mean. `play_from(seed, drifts, day)`, where there is one, yields the very facts
+    that `play` has from the start of a day on (counted from 0), without playing all that lies before it.
     """
 
     play: Callable[[int, Drifts], Iterator[Played]]
     scenarios: Mapping[str, str]
     begins: datetime
     about: str = ""
+    events_per_day: float = 0.0
+    play_from: Callable[[int, Drifts, int], Iterator[Played]] | None = None
+
+    def drifts(self, wished: tuple[Drift, ...] = ()) -> Drifts:
+        """Return drifts to play with; raise `UseCaseError`, naming those there are, for one that is unknown."""
+        for drift in wished:
+            if drift.scenario not in self.scenarios:
+                known = ", ".join(sorted(self.scenarios)) or "none"
+                raise UseCaseError(f"there is no drift {drift.scenario!r} here; there are: {known}")
+        return Drifts(wished)
+
+
+class Happened(NamedTuple):
+    """One simulated event, the oracle's prediction of it, and its label if there will be one."""
+
+    event: Event
+    oracle: float
+    label: Label | None
+
+
+Days = Callable[[int, Drifts], Iterator[Happened]]
+"""A world: what happens on a day (counted from 0), in order. A day knows its place without the days before it."""
+
+
+def in_order(world: Days, drifts: Drifts, first: int) -> Iterator[Played]:
+    """Yield events and labels by the time they could be known, events first at the same moment, from a day on."""
+    waiting: list[tuple[datetime, int, Label]] = []
+    number, day = 0, first
+    while True:
+        for event, oracle, label in world(day, drifts):
+            while waiting and waiting[0][0] < event.occurred_at:
+                yield Played(heapq.heappop(waiting)[2])
+            yield Played(event, oracle)
+            if label is not None:
+                number += 1
+                heapq.heappush(waiting, (label.known_at, number, label))
+        day += 1
+
+
+def by_day(
+    world: Callable[[int], Days],
+    *,
+    scenarios: Mapping[str, str],
+    begins: datetime,
+    about: str,
+    events_per_day: float,
+    slowest_label: timedelta,
+) -> Simulator:
+    """Return the simulator of a world that is made day by day from its seed; it can be taken up at any day.
+
+    No label is later than `slowest_label`: so many days before the one asked for are played for their labels' sake.
+    """
+    days_back = -(-slowest_label // timedelta(days=1))
+
+    def play(seed: int, drifts: Drifts) -> Iterator[Played]:
+        return in_order(world(seed), drifts, 0)
+
+    def play_from(seed: int, drifts: Drifts, day: int) -> Iterator[Played]:
+        since = begins + timedelta(days=day)
+        playing = in_order(world(seed), drifts, max(0, day - days_back))
+        return (it for it in playing if available(it.fact) >= since)
+
+    return Simulator(play, scenarios, begins, about, events_per_day, play_from)
+
+
+def available(fact: Event | Label) -> datetime:
+    """Return when a fact could be known."""
+    return fact.occurred_at if isinstance(fact, Event) else fact.known_at

@@ -7,6 +7,7 @@ from typing import Generic, Literal, TypeVar
 
 from millrace.domain.errors import UseCaseError
 from millrace.domain.facts import Label
+from millrace.domain.metrics import Ranked
 from millrace.domain.times import Micros, span
 
 L = TypeVar("L", bound=Label)
@@ -17,7 +18,11 @@ class Truth(Generic[L]):
 
     `patience` is how long after an event its label is waited for. `release="when_known"` settles a label as soon as it
     is known; `"at_horizon"` holds every label of an event until `horizon` (by default the patience) has passed, so that
-    labels known early do not arrive class by class. `if_missing` says what no label means.
+    labels known early do not arrive class by class. `if_missing` says what no label means: nothing, or that the answer is no
+    (of a classification); a label that comes after that is late and counted, not learnt.
+
+    Silence that means no is remembered as any other label: profiles get one that has its event's values in the fields both
+    have, `False` in yes-or-no fields, and the rest by default.
     """
 
     def __init__(
@@ -34,6 +39,11 @@ class Truth(Generic[L]):
         self.release = release
         self.horizon: Micros = span(horizon) if horizon else self.patience
         self.if_missing = if_missing
+        if if_missing == "negative" and release == "at_horizon" and self.horizon < self.patience:
+            raise UseCaseError(
+                f"with the horizon {horizon} before the patience {patience} ends, every yes would be learnt before any no: "
+                f"leave the horizon out"
+            )
         if self.horizon > self.patience:
             raise UseCaseError(
                 f"horizon {horizon} is longer than the patience {patience}: nothing would be left to release"
@@ -54,7 +64,8 @@ class Regression(Generic[L]):
 class Classification(Generic[L]):
     """Ask yes or no. `target` reads it from the label; an answer is the probability of yes.
 
-    `act_at` is the probability from which one acts; `costs` are those of a miss and of a false alarm.
+    `act_at` is the probability from which one acts; `costs` are those of a miss and of a false alarm. `metric` is what
+    competitors are ranked by: average precision unless told otherwise, which tells them apart where yes is rare.
     """
 
     name: Literal["classification"] = "classification"
@@ -67,11 +78,13 @@ class Classification(Generic[L]):
         truth: Truth[L],
         act_at: float = 0.5,
         costs: tuple[float, float] = (1.0, 1.0),
+        metric: Ranked = "average_precision",
     ) -> None:
         self.target = target
         self.truth = truth
         self.act_at = act_at
         self.costs = costs
+        self.metric = metric
 
 
 class Clustering(Generic[L]):

@@ -12,6 +12,7 @@ from millrace.domain.errors import UseCaseError
 from millrace.domain.facts import Event, Label
 from millrace.domain.fields import roles
 from millrace.domain.profiles import Profiles
+from millrace.domain.silence import Unsaid, unsaid
 from millrace.domain.simulation import Simulator
 from millrace.domain.tasks import Classification, Clustering, Regression
 
@@ -121,6 +122,7 @@ class UseCase(Generic[E, P, L]):
         self.id_field = self._field_with_role(event, "id")
         self.key_field = self._field_with_role(event, "key")
         self.of_field = self._field_with_role(task.truth.label, "of") if task.truth else ""
+        self.unsaid = self._unsaid()
 
     def _field_with_role(self, kind: type[msgspec.Struct], role: str) -> str:
         found = [field for field, its in roles(kind).items() if its == role]
@@ -130,6 +132,13 @@ class UseCase(Generic[E, P, L]):
                 f"it has {found or 'none'}"
             )
         return found[0]
+
+    def _unsaid(self) -> Unsaid | None:
+        """Return what makes the label of an event whose label did not come; `None` where that means nothing."""
+        if not isinstance(self.task, Classification) or self.task.truth.if_missing != "negative":
+            return None
+        label, target = self.task.truth.label, self.task.target
+        return unsaid(label, self.event, of=self.of_field, id_field=self.id_field, target=target)
 
     @property
     def label(self) -> type[Label] | None:

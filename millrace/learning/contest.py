@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+from millrace.domain.metrics import badness
 from millrace.domain.tasks import Classification, Regression
 from millrace.domain.usecase import AnyUseCase, Candidate, Feature, Features
-from millrace.learning.scores import ClassificationScore, Duel, RegressionScore, Score
+from millrace.learning.classification import ClassificationScore
+from millrace.learning.scores import Duel, RegressionScore, Score
 
 Foreseen = dict[str, float]
 """What each contestant predicted, by name; who could not is left out."""
@@ -66,10 +68,13 @@ class Contest:
     def __init__(self, use_case: AnyUseCase, models: Mapping[str, Any] | None = None) -> None:
         self.players = players(use_case, models)
         self._baselines = use_case.baselines
-        self._new_score = _score_for(use_case)
+        self._new_score = score_for(use_case)
         names = [*self.players, *self._baselines]
         self.scores: dict[str, Score] = {name: self._new_score() for name in names}
+        self.scorecard_every = self._new_score().scorecard_every
         self.duels: dict[str, Duel] = {name: Duel() for name in names}
+        self.losses: dict[str, float] = {}
+        """What each lost at the newest label."""
         self.champion: str | None = next(iter(self.players))
         self.suspended: dict[str, str] = {}
 
@@ -106,7 +111,7 @@ class Contest:
         return fallen
 
     def _score(self, foreseen: Foreseen, truth: float) -> None:
-        losses = {name: self.scores[name].add(value, truth) for name, value in foreseen.items()}
+        losses = self.losses = {name: self.scores[name].add(value, truth) for name, value in foreseen.items()}
         best = losses.get(self.champion) if self.champion else None
         if best is not None:
             for name, loss in losses.items():
@@ -127,13 +132,13 @@ class Contest:
     def _crown_the_best(self) -> None:
         healthy = [name for name in self.players if name not in self.suspended]
         if healthy:
-            self.promote(min(healthy, key=self._recent_loss))
+            self.promote(min(healthy, key=self._badness))
         else:
             self.champion = None
 
-    def _recent_loss(self, name: str) -> float:
+    def _badness(self, name: str) -> float:
         score = self.scores[name]
-        return score.recent().get(score.metric, float("inf"))
+        return badness(score.metric, score.recent().get(score.metric, score.overall().get(score.metric)))
 
     def dump(self) -> dict[str, Any]:
         """Return everything but the models, as it is kept in a checkpoint."""
@@ -157,13 +162,14 @@ def finite(number: float) -> float:
     return number
 
 
-def _score_for(use_case: AnyUseCase) -> Callable[[], Score]:
+def score_for(use_case: AnyUseCase) -> Callable[[], Score]:
+    """Return what makes an empty score of the kind that a use case's task asks for."""
     task = use_case.task
     if isinstance(task, Regression):
         return RegressionScore
     if isinstance(task, Classification):
-        return lambda: ClassificationScore(task.act_at)
+        return lambda: ClassificationScore(task.act_at, task.metric)
     raise NotImplementedError
 
 
-__all__ = ["Contest", "Feature", "Foreseen", "Player", "Suspension", "finite", "players"]
+__all__ = ["Contest", "Feature", "Foreseen", "Player", "Suspension", "finite", "players", "score_for"]

@@ -11,15 +11,13 @@ from millrace.domain.facts import Event, Label
 from millrace.domain.records import Score as ScoreRecord
 from millrace.domain.records import Scorecard
 from millrace.domain.tasks import Classification
-from millrace.domain.times import Micros, rfc3339
+from millrace.domain.times import Micros, moment, rfc3339
 from millrace.domain.usecase import AnyUseCase, Features
 from millrace.learning.contest import Contest, Suspension
+from millrace.learning.drift import GROUP, RARE_GROUP, SAMPLE_EVERY, Drift, Found
 from millrace.learning.ledger import Entry, Ledger
-from millrace.learning.outcomes import Foreseeing, Outcome, Refusal, Scored, Suspended, Unreadable
+from millrace.learning.outcomes import Alarmed, Foreseeing, Outcome, Refusal, Scored, Suspended, Unreadable
 from millrace.learning.profiles import Memory
-
-SCORECARD_EVERY = 200
-"""Settled labels between two scorecards."""
 
 FORGET_EVERY: Micros = 6 * 3_600 * 1_000_000
 """Stream time between two looks for profiles that have run out."""
@@ -28,6 +26,9 @@ _PLAIN = frozenset((float, int, str, bool))
 
 KEPT_EVENTS = 50
 """How many newest events a state carries, as examples."""
+
+KEPT_ALARMS = 50
+"""How many newest alarms a state carries."""
 
 
 class Met(Protocol):
@@ -56,6 +57,8 @@ class Learner:
         self.memory = Memory(use_case)
         self.contest = Contest(use_case, models)
         self.ledger = Ledger(use_case, truth)
+        self.drift = Drift(use_case.candidates, RARE_GROUP if isinstance(use_case.task, Classification) else GROUP)
+        self.alarms: deque[Alarmed] = deque(maxlen=KEPT_ALARMS)
         self.time: Micros = 0
         self.trained_until: Micros = 0
         self.counters: Counter[str] = Counter()
@@ -65,8 +68,7 @@ class Learner:
         self._id_of = attrgetter(use_case.id_field)
         self._key_of = attrgetter(use_case.key_field)
         self._target = use_case.task.target  # type: ignore[union-attr]
-        self._negative_if_missing = truth.if_missing == "negative"
-        self._is_classification = isinstance(use_case.task, Classification)
+        self._unsaid = use_case.unsaid
 
     def meet(self, arrivals: Iterable[Met]) -> Iterator[Outcome]:
         """Take facts in order; yield what comes of each."""
@@ -96,8 +98,8 @@ class Learner:
     def _advance(self, to: Micros, step: int, outcomes: list[Outcome]) -> None:
         self.time = to
         for entry in self.ledger.settle(to):
-            self._settle(entry, outcomes)
-            if self._since_scorecard >= SCORECARD_EVERY:
+            self._settle(entry, step, outcomes)
+            if self._since_scorecard >= self.contest.scorecard_every:
                 self._since_scorecard = 0
                 outcomes.append(Scored(self.scorecard(""), step))
         if to >= self._next_forget:
@@ -130,6 +132,15 @@ class Learner:
         outcomes.append(Foreseeing(event_id, key, event.occurred_at, champion, foreseen, features, step))
         if fallen:
             self._out(fallen, outcomes)
+        if self.counters["events"] % SAMPLE_EVERY == 0:
+            self._alarm(self.drift.saw(features, champion, foreseen, at), step, outcomes)
+
+    def _alarm(self, found: Found | None, step: int, outcomes: list[Outcome]) -> None:
+        if found is not None:
+            self._count(f"alarms_{found.what}")
+            alarm = Alarmed(found, self.counters["events"], self.time, step)
+            self.alarms.append(alarm._replace(step=0))  # a state does not depend on how batches fall
+            outcomes.append(alarm)
 
     def _hear(self, label: Label, at: Micros, step: int, outcomes: list[Outcome]) -> None:
         outcome = self.ledger.hear(label, self.time, at)
@@ -146,31 +157,28 @@ class Learner:
         self._count(f"refused_{reason}")
         outcomes.append(Refusal(reason, detail, step))
 
-    def _settle(self, due: Entry, outcomes: list[Outcome]) -> None:
-        truth = self._truth(due)
+    def _settle(self, due: Entry, step: int, outcomes: list[Outcome]) -> None:
+        if due.label is None and self._unsaid is not None:
+            due.label = self._unsaid(due.event, moment(due.settled_at))
+            self._count("taken_for_no")
+        truth = None if due.label is None else self._target(due.label)
         if truth is None:
             self._count("expired" if due.label is None else "without_truth")
             return
-        fallen = self.contest.learn(due.features, due.foreseen, truth)
-        if due.label is not None:
-            self._remember(due)
+        fallen = self.contest.learn(due.features, due.foreseen, float(truth))
+        self._remember(due)
         self.trained_until = max(self.trained_until, due.occurred)
         self._since_scorecard += 1
         self.counters["learnt"] += 1
         if fallen:
             self._out(fallen, outcomes)
+        self._alarm(self.drift.erred(self.contest.losses, due.occurred), step, outcomes)
 
     def _remember(self, due: Entry) -> None:
         try:
             self.memory.settled(due.event, due.label, due.settled_at)
         except Exception:  # noqa: BLE001 - an author's code may raise anything; the stream goes on
             self._count("profiles_failed")
-
-    def _truth(self, due: Entry) -> float | None:
-        if due.label is not None:
-            truth = self._target(due.label)
-            return None if truth is None else float(truth)
-        return 0.0 if self._negative_if_missing and self._is_classification else None
 
     def _out(self, fallen: list[Suspension], outcomes: list[Outcome]) -> None:
         for one in fallen:
@@ -189,6 +197,8 @@ class Learner:
             "ledger": self.ledger.dump(),
             "clock": (self.time, self.trained_until, self._next_forget, self._since_scorecard),
             "counters": dict(self.counters),
+            "drift": self.drift.dump(),
+            "alarms": self.alarms,
             "recent": list(self.recent),
         }
 
@@ -201,6 +211,8 @@ class Learner:
         self.ledger.load(parts["ledger"])
         self.time, self.trained_until, self._next_forget, self._since_scorecard = parts["clock"]
         self.counters = Counter(parts["counters"])
+        self.drift.load(parts["drift"])
+        self.alarms = parts["alarms"]
         self.recent = deque(parts["recent"], maxlen=KEPT_EVENTS)
 
     def scorecard(self, state_id: str) -> Scorecard:
@@ -212,6 +224,7 @@ class Learner:
             labels=self.counters["learnt"],
             metric=next(iter(self.contest.scores.values())).metric,
             scores=self.standings(),
+            alarms=sum(self.counters[f"alarms_{what}"] for what in ("feature", "prediction", "error")),
         )
 
     def standings(self) -> dict[str, ScoreRecord]:

@@ -190,7 +190,7 @@ class Ledger:
 
     def _match(self, entry: Entry, label: Label, known: Micros) -> None:
         entry.label = label
-        due = entry.occurred + self._truth.horizon if self._held else known
+        due = max(entry.occurred + self._truth.horizon, known) if self._held else known
         heapq.heappush(self._due, (due, entry.rank, entry.event_id))
 
     def settle(self, now: Micros) -> Iterable[Entry]:
@@ -219,7 +219,7 @@ class Ledger:
         due, expiring = self._due, self._expiring
         while True:
             first = due[0] if due and due[0][0] < now else None
-            if expiring and expiring[0][0] < now and (first is None or expiring[0][0] < first[0]):
+            if expiring and expiring[0][0] < now and (first is None or expiring[0][:2] < first[:2]):
                 at, _, event_id = heapq.heappop(expiring)
                 entry = self.waiting.get(event_id)
                 if entry is not None and entry.label is None:

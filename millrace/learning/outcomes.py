@@ -6,8 +6,10 @@ from datetime import datetime
 from typing import Literal, NamedTuple
 
 from millrace.domain.records import Scorecard
+from millrace.domain.times import Micros
 from millrace.domain.usecase import Features
 from millrace.learning.contest import Foreseen
+from millrace.learning.drift import Found
 
 
 class Foreseeing(NamedTuple):
@@ -44,7 +46,16 @@ class Suspended(NamedTuple):
     reason: str
 
 
-Outcome = Foreseeing | Refusal | Scored | Suspended
+class Alarmed(NamedTuple):
+    """Something has drifted. `event` is how many events had been met, `at` the stream's time."""
+
+    found: Found
+    event: int
+    at: Micros
+    step: int
+
+
+Outcome = Foreseeing | Refusal | Scored | Suspended | Alarmed
 
 
 class Unreadable(NamedTuple):

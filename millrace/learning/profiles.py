@@ -1,15 +1,11 @@
-"""Profiles at work: remembers numbers under keys, as of any event.
-
-What is remembered is plain data (dicts, tuples, floats), so that a state pickles small and reads the same everywhere.
-"""
+"""Profiles at work: remembers numbers under keys, as of any event."""
 
 from __future__ import annotations
 
 import inspect
-from collections import deque
 from collections.abc import Callable, Hashable
 from operator import attrgetter
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
 
@@ -17,144 +13,9 @@ from millrace.domain.errors import UseCaseError
 from millrace.domain.profiles import Profiles, ProfileSpec
 from millrace.domain.times import Micros
 from millrace.domain.usecase import AnyUseCase
+from millrace.learning.tables import OF_THE_EVENT_AT_HAND, Cells, Table, table_for
 
 KeyOf = Callable[[Any], Hashable]
-Cells = dict[Hashable, Any]
-
-
-class Table(Protocol):
-    """What one profile remembers, by key."""
-
-    cells: Cells
-
-    def value(self, key: Hashable, at: Micros) -> Any:
-        """Return what is remembered under a key as of a moment."""
-
-    def add(self, key: Hashable, value: Any, at: Micros) -> None:
-        """Remember one more value."""
-
-    def forget(self, at: Micros) -> None:
-        """Drop keys whose memory has run out by a moment."""
-
-
-class FadingByCount:
-    """Exponentially weighted mean in which the newest value weighs `alpha`. One float a key."""
-
-    def __init__(self, spec: ProfileSpec) -> None:
-        assert spec.alpha is not None
-        self.cells: Cells = {}
-        self._alpha = spec.alpha
-        self._unseen = spec.unseen
-
-    def value(self, key: Hashable, at: Micros) -> Any:
-        """Return the mean, or `unseen`."""
-        return self.cells.get(key, self._unseen)
-
-    def add(self, key: Hashable, value: Any, at: Micros) -> None:
-        """Move the mean towards a value."""
-        mean = self.cells.get(key)
-        self.cells[key] = float(value) if mean is None else mean + self._alpha * (value - mean)
-
-    def forget(self, at: Micros) -> None:
-        """Keep everything: by count, nothing fades with time."""
-
-
-class FadingByTime:
-    """Mean whose weights halve in `half_life`. A cell is (weighted sum, sum of weights, time of the newest)."""
-
-    def __init__(self, spec: ProfileSpec) -> None:
-        assert spec.half_life is not None
-        self.cells: Cells = {}
-        self._half_life = spec.half_life
-        self._unseen = spec.unseen
-
-    def value(self, key: Hashable, at: Micros) -> Any:
-        """Return the mean, or `unseen`."""
-        cell = self.cells.get(key)
-        return self._unseen if cell is None else cell[0] / cell[1]
-
-    def add(self, key: Hashable, value: Any, at: Micros) -> None:
-        """Fade what is there to the moment and add a value; one that comes late weighs less instead."""
-        cell = self.cells.get(key)
-        if cell is None:
-            self.cells[key] = (float(value), 1.0, at)
-            return
-        total, weight, newest = cell
-        if at >= newest:
-            kept: float = 0.5 ** ((at - newest) / self._half_life)
-            self.cells[key] = (total * kept + value, weight * kept + 1.0, at)
-        else:
-            late: float = 0.5 ** ((newest - at) / self._half_life)
-            self.cells[key] = (total + value * late, weight + late, newest)
-
-    def forget(self, at: Micros) -> None:
-        """Drop keys unheard of for forty half-lives: nothing of them is left in a float."""
-        horizon = at - 40 * self._half_life
-        for key in [key for key, cell in self.cells.items() if cell[2] < horizon]:
-            del self.cells[key]
-
-
-class Window:
-    """Values of the last `window`. A cell is a deque of (time, value), oldest first."""
-
-    def __init__(self, spec: ProfileSpec) -> None:
-        assert spec.window is not None
-        self.cells: Cells = {}
-        self._window = spec.window
-        self._kind = spec.kind
-        self._unseen = spec.unseen
-
-    def value(self, key: Hashable, at: Micros) -> Any:
-        """Return the count, sum or mean of what lies in the window that ends at the moment."""
-        cell = self.cells.get(key)
-        if cell is None:
-            return self._unseen
-        start = at - self._window
-        inside = [value for when, value in cell if when > start]
-        if self._kind == "window_count":
-            return len(inside)
-        if self._kind == "window_sum":
-            return sum(inside, 0.0)
-        return sum(inside) / len(inside) if inside else self._unseen
-
-    def add(self, key: Hashable, value: Any, at: Micros) -> None:
-        """Add a value and let go of what has left the window."""
-        cell = self.cells.setdefault(key, deque())
-        cell.append((at, value))
-        while cell[0][0] <= at - self._window:
-            cell.popleft()
-
-    def forget(self, at: Micros) -> None:
-        """Drop keys with nothing in the window."""
-        start = at - self._window
-        for key in [key for key, cell in self.cells.items() if cell[-1][0] <= start]:
-            del self.cells[key]
-
-
-class Last:
-    """The newest value. One value a key."""
-
-    def __init__(self, spec: ProfileSpec) -> None:
-        self.cells: Cells = {}
-        self._unseen = spec.unseen
-
-    def value(self, key: Hashable, at: Micros) -> Any:
-        """Return the newest value, or `unseen`."""
-        return self.cells.get(key, self._unseen)
-
-    def add(self, key: Hashable, value: Any, at: Micros) -> None:
-        """Remember a value instead of the one before."""
-        self.cells[key] = value
-
-    def forget(self, at: Micros) -> None:
-        """Keep everything."""
-
-
-def table_for(spec: ProfileSpec) -> Table:
-    """Return an empty table for a declared profile."""
-    if spec.kind == "decayed_mean":
-        return FadingByCount(spec) if spec.alpha is not None else FadingByTime(spec)
-    return Last(spec) if spec.kind == "last_value" else Window(spec)
 
 
 class Memory:
@@ -164,7 +25,7 @@ class Memory:
         self._seen_type = use_case.profiles
         specs = use_case.profiles.specs()
         self.tables: dict[str, Table] = {name: table_for(spec) for name, spec in specs.items()}
-        keys = {name: _key_of(use_case, name, spec) for name, spec in specs.items()}
+        keys = {name: _place_of(use_case, name, spec) for name, spec in specs.items()}
         self._reads = [(name, self.tables[name].value, keys[name]) for name in specs]
         self._by_events: list[tuple[Callable[..., None], KeyOf, Callable[[Any], Any]]] = []
         self._by_labels: list[tuple[Callable[..., None], KeyOf, Callable[[Any, Any], Any]]] = []
@@ -210,6 +71,17 @@ class Memory:
 
 def _fields(kind: type[msgspec.Struct] | None) -> tuple[str, ...]:
     return () if kind is None else kind.__struct_fields__
+
+
+def _place_of(use_case: AnyUseCase, profile: str, spec: ProfileSpec) -> KeyOf:
+    """Return where a table keeps what belongs to an event."""
+    key = _key_of(use_case, profile, spec)
+    if spec.kind not in OF_THE_EVENT_AT_HAND:
+        return key
+    arity, value = _value_of(use_case, profile, spec)
+    if arity != 1:
+        raise UseCaseError(f"{use_case.name}: profile {profile!r} is about events; its value cannot come from a label")
+    return lambda event: (key(event), value(event))
 
 
 def _key_of(use_case: AnyUseCase, profile: str, spec: ProfileSpec) -> KeyOf:

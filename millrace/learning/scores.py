@@ -1,14 +1,17 @@
 """Prequential metrics (Gama, Sebastião, Rodrigues, 2013): each prediction is scored before anything is learnt from it.
 
-Metrics follow the task. A regression has `mae`, `rmse` and `r2`; a classification `log_loss`, `brier`, `accuracy` and
-`recall`, `precision` at `act_at`. Lower is better for the first of each.
+Metrics follow the task. A regression has `mae`, `rmse` and `r2`; a classification those of `learning.classification`. The
+one that ranks is a score's `metric`; which way each is better is said in `domain.metrics`.
 """
 
 from __future__ import annotations
 
+import copy
 import math
 from collections import deque
 from typing import Any
+
+from millrace.learning.classification import ClassificationScore
 
 RECENT = 1_000
 """How many labels the recent window holds."""
@@ -18,13 +21,15 @@ class RegressionScore:
     """How one who predicts a number has done. Errors are in the target's unit."""
 
     metric = "mae"
+    scorecard_every = 200
+    """Labels between two scorecards."""
 
-    __slots__ = ("_absolute", "_mean", "_recent", "_recent_sum", "_spread", "_squared", "labels")
+    __slots__ = ("_mean", "_recent", "_recent_sum", "_spread", "absolute", "labels", "squared")
 
     def __init__(self, _act_at: float = 0.0) -> None:
         self.labels = 0
-        self._absolute = 0.0
-        self._squared = 0.0
+        self.absolute = 0.0
+        self.squared = 0.0
         self._mean = 0.0
         self._spread = 0.0
         self._recent: deque[float] = deque(maxlen=RECENT)
@@ -35,8 +40,8 @@ class RegressionScore:
         error = predicted - truth
         loss = error if error >= 0 else -error
         self.labels += 1
-        self._absolute += loss
-        self._squared += error * error
+        self.absolute += loss
+        self.squared += error * error
         away = truth - self._mean
         self._mean += away / self.labels
         self._spread += away * (truth - self._mean)
@@ -50,11 +55,22 @@ class RegressionScore:
         """Return the metrics over everything."""
         if not self.labels:
             return {}
+        return {**self.since(None), "r2": 1 - self.squared / self._spread if self._spread else 0.0}
+
+    def since(self, before: RegressionScore | None) -> dict[str, float]:
+        """Return `mae` and `rmse` over what came after an earlier copy; over everything without one."""
+        then = before or RegressionScore()
+        labels = self.labels - then.labels
+        if not labels:
+            return {}
         return {
-            "mae": self._absolute / self.labels,
-            "rmse": math.sqrt(self._squared / self.labels),
-            "r2": 1 - self._squared / self._spread if self._spread else 0.0,
+            "mae": (self.absolute - then.absolute) / labels,
+            "rmse": math.sqrt(max(self.squared - then.squared, 0.0) / labels),
         }
+
+    def twin(self) -> RegressionScore:
+        """Return a copy that further labels do not change, for `since`."""
+        return copy.deepcopy(self)
 
     def recent(self) -> dict[str, float]:
         """Return the metric over the recent window."""
@@ -66,57 +82,6 @@ class RegressionScore:
     def __setstate__(self, state: tuple[Any, ...]) -> None:
         for name, value in zip(self.__slots__, state, strict=True):
             setattr(self, name, value)
-
-
-class ClassificationScore:
-    """How one who predicts the probability of yes has done."""
-
-    metric = "log_loss"
-
-    __slots__ = ("_act_at", "_brier", "_hits", "_log", "_recent", "_recent_sum", "labels")
-
-    def __init__(self, act_at: float = 0.5) -> None:
-        self.labels = 0
-        self._act_at = act_at
-        self._log = 0.0
-        self._brier = 0.0
-        self._hits = [0, 0, 0, 0]  # true no, false yes, missed yes, true yes
-        self._recent: deque[float] = deque(maxlen=RECENT)
-        self._recent_sum = 0.0
-
-    def add(self, predicted: float, truth: float) -> float:
-        """Score one probability against 0 or 1; return its loss, the negative log-likelihood."""
-        right = predicted if truth else 1 - predicted
-        loss = -math.log(min(max(right, 1e-9), 1.0))
-        self.labels += 1
-        self._log += loss
-        self._brier += (predicted - truth) ** 2
-        self._hits[2 * bool(truth) + (predicted >= self._act_at)] += 1
-        if len(self._recent) == RECENT:
-            self._recent_sum -= self._recent[0]
-        self._recent.append(loss)
-        self._recent_sum += loss
-        return loss
-
-    def overall(self) -> dict[str, float]:
-        """Return the metrics over everything."""
-        if not self.labels:
-            return {}
-        no, false_yes, missed, yes = self._hits
-        return {
-            "log_loss": self._log / self.labels,
-            "brier": self._brier / self.labels,
-            "accuracy": (no + yes) / self.labels,
-            "precision": yes / (yes + false_yes) if yes + false_yes else 0.0,
-            "recall": yes / (yes + missed) if yes + missed else 0.0,
-        }
-
-    def recent(self) -> dict[str, float]:
-        """Return the metric over the recent window."""
-        return {"log_loss": self._recent_sum / len(self._recent)} if self._recent else {}
-
-    __getstate__ = RegressionScore.__getstate__
-    __setstate__ = RegressionScore.__setstate__
 
 
 Score = RegressionScore | ClassificationScore

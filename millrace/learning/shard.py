@@ -15,13 +15,13 @@ import msgspec
 
 from millrace.domain.errors import HistoryLost
 from millrace.domain.log import Message, Record, TopicPartition
-from millrace.domain.records import Batch, CheckpointEntry, CommandEntry, DeadLetter, Prediction
+from millrace.domain.records import Alarm, Batch, CheckpointEntry, CommandEntry, DeadLetter, Prediction
 from millrace.domain.state_id import StateId
 from millrace.domain.times import rfc3339
 from millrace.domain.usecase import AnyUseCase
 from millrace.learning.intake import Arrival, Clock, Intake
 from millrace.learning.learner import Learner
-from millrace.learning.outcomes import Foreseeing, Outcome, Refusal, Scored, Suspended
+from millrace.learning.outcomes import Alarmed, Foreseeing, Outcome, Refusal, Scored, Suspended
 from millrace.learning.states import digest_of
 
 encode: Callable[[Any], bytes] = msgspec.json.Encoder().encode
@@ -67,7 +67,7 @@ class Shard:
         self.clocks: dict[TopicPartition, Clock] = {}
         self.sequences: dict[TopicPartition, int] = {}
         self._source = f"/millrace/recorded/{use_case.name}".encode()
-        self._topics = {kind: use_case.topic(kind) for kind in ("predictions", "scorecards", "dead-letters")}
+        self._topics = {kind: use_case.topic(kind) for kind in ("predictions", "scorecards", "alarms", "dead-letters")}
 
     @property
     def state_id(self) -> StateId:
@@ -174,6 +174,9 @@ class Shard:
         if isinstance(outcome, Refusal):
             letter = _dead_letter(outcome, arrivals[outcome.step].record)
             return Message(self._topics["dead-letters"], letter, partition=self.number)
+        if isinstance(outcome, Alarmed):
+            raised = encode(alarm(outcome, f"{base}~{outcome.step}"))
+            return Message(self._topics["alarms"], raised, partition=self.number)
         assert isinstance(outcome, Scored)
         card = msgspec.structs.replace(outcome.card, state_id=f"{base}~{outcome.step}")
         return Message(self._topics["scorecards"], encode(card), partition=self.number)
@@ -234,6 +237,22 @@ def _prediction(outcome: Foreseeing, base: str) -> bytes:
 
 def _in_utc(moment: datetime) -> datetime:
     return moment if moment.tzinfo is UTC else moment.astimezone(UTC)
+
+
+def alarm(outcome: Alarmed, state_id: str) -> Alarm:
+    """Return an alarm as it is published, raised by the state that is named."""
+    found = outcome.found
+    return Alarm(
+        state_id=state_id,
+        at=rfc3339(outcome.at),
+        event=outcome.event,
+        what=found.what,
+        name=found.name,
+        detector=found.detector,
+        value=found.value,
+        threshold=found.threshold,
+        also=found.also,
+    )
 
 
 def _dead_letter(refusal: Refusal, record: Record) -> bytes:

@@ -12,7 +12,7 @@ from millrace.learning.digest import digest
 from millrace.learning.learner import Learner
 from millrace.learning.sealed import LEARNING, MODEL, SERVING, dump, load
 
-_ONLY_LEARNING = ("contest", "ledger", "clock", "counters")
+_ONLY_LEARNING = ("contest", "ledger", "clock", "counters", "drift", "alarms")
 
 
 def snapshot_parts(learner: Learner) -> dict[str, bytes]:

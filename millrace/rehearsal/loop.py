@@ -3,47 +3,83 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
 
 import msgspec
 
 from millrace.domain.facts import Event
 from millrace.domain.log import Record, TopicPartition
+from millrace.domain.metrics import IN_THE_TARGETS_UNIT, higher_is_better
+from millrace.domain.records import Alarm
+from millrace.domain.simulation import Drift
 from millrace.domain.times import Micros, moment
 from millrace.domain.usecase import AnyUseCase, Fact
 from millrace.learning.intake import Arrival
+from millrace.learning.outcomes import Alarmed
 from millrace.learning.scores import Score
 from millrace.learning.shard import Shard, Step
-from millrace.rehearsal.report import CandidateReport, Month, Report
+from millrace.learning.shard import alarm as published
+from millrace.rehearsal.oracle import Oracle
+from millrace.rehearsal.report import ORACLE, CandidateReport, Month, Report, Stretch
 
 BATCH = 1_000
 """Records a batch."""
 SETTLE_FOR: Micros = 1
 """How far time is moved past the last fact, so that labels of its moment are settled too."""
 
+STRETCH = 5_000
+"""Settled labels a stretch of a simulated stream's course."""
+
 Progress = Callable[[int, int], None]
 """Is told how many facts are done, and of how many."""
 
 
-def rehearse(use_case: AnyUseCase, facts: Sequence[Fact], progress: Progress | None = None) -> Report:
-    """Learn from facts that are in order of availability; return how everyone who competes did."""
+def rehearse(
+    use_case: AnyUseCase,
+    facts: Sequence[Fact],
+    progress: Progress | None = None,
+    *,
+    oracle: Mapping[str, float] | None = None,
+    drifts: Sequence[Drift] = (),
+) -> Report:
+    """Learn from facts that are in order of availability; return how everyone who competes did.
+
+    `oracle` has what one who knows the hidden causes predicts, by event id: it is scored on the same labels, beside the learner.
+    `drifts` are named in the report.
+    """
     shard = Shard(use_case)
     shard.epoch = 1
-    months = _Months(shard)
+    knowing = Oracle(use_case, oracle) if oracle else None
+    months, course = _Months(shard), _Course(shard, knowing)
     dead_letters = done = 0
+    alarms: list[Alarm] = []
     started = time.perf_counter()
     for entry, records in enumerate(_batches(use_case, facts)):
         shard.committed(entry)
         batch = _read(shard, records)
         months.turn(max(arrivals[0].time for arrivals in batch.values()))
-        dead_letters += _refused(shard.take(batch))
+        step = shard.take(batch)
+        dead_letters += _refused(step)
+        alarms += _alarms(step)
+        if knowing:
+            knowing.meet(facts[done : done + len(records)])
+            course.turn()
         done += len(records)
         if progress:
             progress(done, len(facts))
-    shard.learner.advance(shard.learner.time + SETTLE_FOR)
+    for outcome in shard.learner.advance(shard.learner.time + SETTLE_FOR):
+        if isinstance(outcome, Alarmed):
+            alarms.append(published(outcome, f"{shard.state_id}~{outcome.step}"))
     months.close()
-    return _report(shard, months.found, dead_letters, time.perf_counter() - started)
+    report = _report(shard, months.found, alarms, dead_letters, time.perf_counter() - started)
+    if not knowing:
+        return report
+    knowing.advance(shard.learner.time)
+    course.close()
+    return msgspec.structs.replace(
+        report, course=course.found, oracle=_overall(knowing.score), drifts={it.scenario: it.at for it in drifts}
+    )
 
 
 def _batches(use_case: AnyUseCase, facts: Sequence[Fact]) -> Iterator[list[Record]]:
@@ -72,13 +108,61 @@ def _refused(step: Step) -> int:
     return sum(message.topic.endswith(".dead-letters") for message in step.outputs)
 
 
+def _alarms(step: Step) -> list[Alarm]:
+    decode = msgspec.json.Decoder(Alarm).decode
+    return [decode(message.value or b"") for message in step.outputs if message.topic.endswith(".alarms")]
+
+
+class _Scores:
+    """Scores that are cut into periods: what was settled since the last cut."""
+
+    def __init__(self, scores: Mapping[str, Score]) -> None:
+        self._scores = scores
+        self._before = self._twins()
+
+    def settled(self) -> int:
+        """Return how many labels were settled since the last cut."""
+        return max(score.labels - self._before[name].labels for name, score in self._scores.items())
+
+    def cut(self) -> dict[str, float]:
+        """Return everyone's metric since the last cut, and begin the next period."""
+        since = {name: score.since(self._before[name]) for name, score in self._scores.items()}  # type: ignore[arg-type]
+        metric = next(iter(self._scores.values())).metric
+        self._before = self._twins()
+        return {name: metrics[metric] for name, metrics in since.items() if metric in metrics}
+
+    def _twins(self) -> dict[str, Score]:
+        return {name: score.twin() for name, score in self._scores.items()}
+
+
+class _Course:
+    """Cuts a simulated stream into stretches of so many labels."""
+
+    def __init__(self, shard: Shard, oracle: Oracle | None) -> None:
+        known = {ORACLE: oracle.score} if oracle else {}
+        self._scores = _Scores({**shard.learner.contest.scores, **known})
+        self._until = 0
+        self.found: list[Stretch] = []
+
+    def turn(self) -> None:
+        """Close the stretch when it is long enough."""
+        if self._scores.settled() >= STRETCH:
+            self.close()
+
+    def close(self) -> None:
+        """Note the scores of what was settled since the last close."""
+        settled = self._scores.settled()
+        if settled:
+            self._until += settled
+            self.found.append(Stretch(self._until, settled, self._scores.cut()))
+
+
 class _Months:
-    """Cuts the running scores where the stream's month turns."""
+    """Scores each month of the stream by its own labels."""
 
     def __init__(self, shard: Shard) -> None:
-        self._shard = shard
+        self._scores = _Scores(shard.learner.contest.scores)
         self._month = ""
-        self._before = self._sums()
         self.found: list[Month] = []
 
     def turn(self, at: Micros) -> None:
@@ -90,38 +174,25 @@ class _Months:
 
     def close(self) -> None:
         """Note the scores of what was settled since the last close."""
-        now = self._sums()
-        scores = {name: _mean(self._before[name], now[name]) for name in now}
-        settled = max(now[name][0] - self._before[name][0] for name in now)
+        settled = self._scores.settled()
         if settled:
-            known = {name: score for name, score in scores.items() if score is not None}
-            self.found.append(Month(self._month, settled, known))
-        self._before = now
-
-    def _sums(self) -> dict[str, tuple[int, float]]:
-        return {
-            name: (score.labels, score.labels * _overall(score))
-            for name, score in self._shard.learner.contest.scores.items()
-        }
+            self.found.append(Month(self._month, settled, self._scores.cut()))
 
 
-def _mean(before: tuple[int, float], now: tuple[int, float]) -> float | None:
-    labels = now[0] - before[0]
-    return (now[1] - before[1]) / labels if labels else None
+def _overall(score: Score) -> float | None:
+    return score.overall().get(score.metric)
 
 
-def _overall(score: Score) -> float:
-    return score.overall().get(score.metric, 0.0)
-
-
-def _report(shard: Shard, months: list[Month], dead_letters: int, seconds: float) -> Report:
+def _report(shard: Shard, months: list[Month], alarms: list[Alarm], dead_letters: int, seconds: float) -> Report:
     use_case, contest, counters = shard.use_case, shard.learner.contest, shard.learner.counters
     events = counters.get("events", 0)
+    metric = next(iter(contest.scores.values())).metric
     return Report(
         use_case=use_case.name,
         question=use_case.question,
-        metric=next(iter(contest.scores.values())).metric,
-        unit=use_case.task.unit,
+        metric=metric,
+        higher_is_better=higher_is_better(metric),
+        unit=use_case.task.unit if metric in IN_THE_TARGETS_UNIT else "",
         events=events,
         labels=counters.get("learnt", 0),
         seconds=round(seconds, 3),
@@ -133,14 +204,15 @@ def _report(shard: Shard, months: list[Month], dead_letters: int, seconds: float
         baselines={name: _overall(contest.scores[name]) for name in use_case.baselines},
         candidates={
             name: CandidateReport(
-                metric=contest.scores[name].metric,
+                metric=metric,
                 overall=_overall(contest.scores[name]),
-                recent=contest.scores[name].recent().get(contest.scores[name].metric, 0.0),
+                recent=contest.scores[name].recent().get(metric),
                 metrics=contest.scores[name].overall(),
                 suspended=contest.suspended.get(name),
             )
             for name in use_case.candidates
         },
         months=months,
+        alarms=alarms,
         counters=dict(sorted(counters.items())),
     )

@@ -1,10 +1,11 @@
-"""A rehearsal as one self-contained HTML file: what was asked, who did how well, month by month."""
+"""A rehearsal as one self-contained HTML file: what was asked, who did how well, period by period."""
 
 from __future__ import annotations
 
 from html import escape
 
-from millrace.rehearsal.report import Month, Report
+from millrace.domain.metrics import badness, best, direction
+from millrace.rehearsal.report import Period, Report
 
 WIDTH, HEIGHT = 860, 320
 LEFT, RIGHT, TOP, BOTTOM = 52, 32, 16, 36
@@ -32,7 +33,7 @@ code { overflow-wrap: anywhere; }
 
 def picture(report: Report) -> str:
     """Return a rehearsal's report as an HTML page that needs nothing else."""
-    names = [*report.candidates, *report.baselines]
+    names = report.contestants
     title = f"Rehearsal of {report.use_case}"
     return "\n".join(
         [
@@ -41,16 +42,27 @@ def picture(report: Report) -> str:
             f"<style>{_STYLE}</style></head><body>",
             f'<p class="soft">{escape(title)}</p><h1>{escape(report.question)}</h1>',
             _facts(report),
-            f"<h2>{escape(_metric(report))} by month (lower is better)</h2>",
-            _chart(report.months, names),
+            f"<h2>{escape(_metric(report))} by {report.by} ({direction(report.metric)})</h2>",
+            _chart(report.periods, names),
             _legend(report, names),
             _overall(report),
-            _by_month(report.months, names),
+            _by_period(report, names),
             '<p class="soft">Prequential: every event is predicted before anything is learnt from it, and labels arrive when '
             f"they would have. State <code>{escape(report.state_id)}</code>, digest <code>{escape(report.digest)}</code>.</p>",
             "</body></html>",
         ]
     )
+
+
+def number(score: float | None) -> str:
+    """Write a score with as many places as it deserves; a dash where there is none.
+
+    >>> number(12.345), number(0.3591), number(None)
+    ('12.35', '0.359', '–')
+    """
+    if score is None:
+        return "–"
+    return f"{score:.3f}" if abs(score) < 1 else f"{score:.2f}"
 
 
 def _metric(report: Report) -> str:
@@ -59,21 +71,21 @@ def _metric(report: Report) -> str:
 
 def _facts(report: Report) -> str:
     champion = report.candidates.get(report.champion or "")
-    best = min(report.baselines.items(), key=lambda it: it[1], default=None)
+    best = min(report.baselines.items(), key=lambda it: badness(report.metric, it[1]), default=None)
     facts = [
         (f"{report.events:,}", "events"),
         (f"{report.labels:,}", "labels learnt"),
         (f"{report.events_per_second:,.0f}", "events a second"),
     ]
     if champion is not None:
-        facts.insert(0, (f"{champion.overall:.2f}", f"{_metric(report)}: champion, {report.champion}"))
+        facts.insert(0, (number(champion.overall), f"{_metric(report)}: champion, {report.champion}"))
     if best is not None:
-        facts.insert(1, (f"{best[1]:.2f}", f"best baseline: {best[0]}"))
+        facts.insert(1, (number(best[1]), f"best baseline: {best[0]}"))
     return '<ul class="facts">' + "".join(f"<li><b>{v}</b>{escape(what)}</li>" for v, what in facts) + "</ul>"
 
 
-def _chart(months: list[Month], names: list[str]) -> str:
-    values = [score for month in months for score in month.scores.values()]
+def _chart(periods: list[Period], names: list[str]) -> str:
+    values = [score for period in periods for score in period.scores.values()]
     if not values:
         return "<p>No label was settled, so there is nothing to show.</p>"
     low, high = min(values), max(values)
@@ -81,30 +93,30 @@ def _chart(months: list[Month], names: list[str]) -> str:
     low, high = low - pad, high + pad
 
     def x(index: int) -> float:
-        return LEFT + (WIDTH - LEFT - RIGHT) * (index / max(len(months) - 1, 1))
+        return LEFT + (WIDTH - LEFT - RIGHT) * (index / max(len(periods) - 1, 1))
 
     def y(score: float) -> float:
         return TOP + (HEIGHT - TOP - BOTTOM) * (high - score) / (high - low)
 
-    grid = [_gridline(y(at), at) for at in (low + (high - low) * step / 4 for step in range(5))]
+    grid = [_gridline(y(at), number(at)) for at in (low + (high - low) * step / 4 for step in range(5))]
     ticks = [
-        f'<text x="{x(index):.1f}" y="{HEIGHT - 12}" text-anchor="middle">{escape(month.month)}</text>'
-        for index, month in enumerate(months)
-        if index % max(1, len(months) // 8) == 0
+        f'<text x="{x(index):.1f}" y="{HEIGHT - 12}" text-anchor="middle">{escape(period.name)}</text>'
+        for index, period in enumerate(periods)
+        if index % max(1, len(periods) // 8) == 0
     ]
     lines = []
     for colour, name in zip(_colours(names), names, strict=True):
-        points = [(x(index), y(month.scores[name])) for index, month in enumerate(months) if name in month.scores]
+        points = [(x(index), y(period.scores[name])) for index, period in enumerate(periods) if name in period.scores]
         path = " ".join(f"{px:.1f},{py:.1f}" for px, py in points)
         lines.append(f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="2.5"/>')
         lines += [f'<circle cx="{px:.1f}" cy="{py:.1f}" r="3" fill="{colour}"/>' for px, py in points]
-    return f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="Scores by month">{"".join(grid + ticks + lines)}</svg>'
+    return f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="Scores by period">{"".join(grid + ticks + lines)}</svg>'
 
 
-def _gridline(y: float, at: float) -> str:
+def _gridline(y: float, at: str) -> str:
     return (
         f'<line x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y:.1f}" y2="{y:.1f}" stroke="currentColor" opacity="0.12"/>'
-        f'<text x="{LEFT - 8}" y="{y + 4:.1f}" text-anchor="end">{at:.1f}</text>'
+        f'<text x="{LEFT - 8}" y="{y + 4:.1f}" text-anchor="end">{at}</text>'
     )
 
 
@@ -128,30 +140,30 @@ def _role(report: Report, name: str) -> str:
 
 def _overall(report: Report) -> str:
     rows = [
-        (name, _role(report, name), f"{it.overall:.3f}", f"{it.recent:.3f}") for name, it in report.candidates.items()
-    ] + [(name, "baseline", f"{score:.3f}", "") for name, score in report.baselines.items()]
+        (name, _role(report, name), number(it.overall), number(it.recent)) for name, it in report.candidates.items()
+    ] + [(name, "baseline", number(score), "") for name, score in report.baselines.items()]
     body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
     return (
         "<h2>Overall</h2><div class='wide'><table><tr><th></th><th>role</th><th>overall</th>"
-        f"<th>last 1,000 labels</th></tr>{body}</table></div>"
+        f"<th>recent labels</th></tr>{body}</table></div>"
     )
 
 
-def _by_month(months: list[Month], names: list[str]) -> str:
-    head = "".join(f"<th>{escape(name)}</th>" for name in ["month", "labels", *names])
+def _by_period(report: Report, names: list[str]) -> str:
+    head = "".join(f"<th>{escape(name)}</th>" for name in [report.by, "labels", *names])
     return (
-        f"<h2>By month</h2><div class='wide'><table><tr>{head}</tr>"
-        + "".join(_month_row(month, names) for month in months)
+        f"<h2>By {report.by}</h2><div class='wide'><table><tr>{head}</tr>"
+        + "".join(_row(period, names, report.metric) for period in report.periods)
         + "</table></div>"
     )
 
 
-def _month_row(month: Month, names: list[str]) -> str:
-    best = min(month.scores.values())
+def _row(period: Period, names: list[str], metric: str) -> str:
+    top = best(metric, period.scores.values())
     cells = [
-        f"<td{' class=best' if month.scores.get(name) == best else ''}>{month.scores[name]:.2f}</td>"
-        if name in month.scores
+        f"<td{' class=best' if period.scores.get(name) == top else ''}>{number(period.scores[name])}</td>"
+        if name in period.scores
         else "<td>–</td>"
         for name in names
     ]
-    return f"<tr><td>{escape(month.month)}</td><td>{month.labels:,}</td>{''.join(cells)}</tr>"
+    return f"<tr><td>{escape(period.name)}</td><td>{period.labels:,}</td>{''.join(cells)}</tr>"

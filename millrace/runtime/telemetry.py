@@ -60,6 +60,7 @@ class Catalogue:
     ledger_entries: Any = _trainer("ledger_entries", "gauge", "Predictions waiting for their label.")
     ledger_bytes: Any = _trainer("ledger_bytes", "gauge", "Size of the waiting predictions.")
     score: Any = _trainer("score", "gauge", "Prequential metric over the recent window.", "candidate", "metric")
+    drift_alarms: Any = _trainer("drift_alarms_total", "counter", "Alarms that something has drifted.", "what")
     suspended: Any = _trainer("candidates_suspended", "gauge", "Candidates that raised and are out.")
     epoch: Any = _trainer("epoch", "gauge", "The shard's epoch.")
     journal_offset: Any = _trainer("journal_offset", "gauge", "Offset of the newest journal entry.")

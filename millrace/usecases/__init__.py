@@ -14,8 +14,12 @@ from millrace.domain.usecase import AnyUseCase, UseCase
 
 
 def names() -> list[str]:
-    """Return the names of the use cases that ship, sorted. Modules are named as they are, with underscores."""
-    return sorted(module.name.replace("_", "-") for module in pkgutil.iter_modules(__path__))
+    """Return the names of the use cases that ship, sorted. Modules are named as they are, with underscores.
+
+    One whose name begins with an underscore is no use case: several share it.
+    """
+    found = (module.name for module in pkgutil.iter_modules(__path__))
+    return sorted(name.replace("_", "-") for name in found if not name.startswith("_"))
 
 
 def find(name: str) -> AnyUseCase:

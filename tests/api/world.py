@@ -211,7 +211,7 @@ class World:
 
     def create_topics(self) -> None:
         """Make the topics, as a trainer does."""
-        for kind in ("events", "labels", "predictions", "scorecards", "dead-letters", "journal"):
+        for kind in ("events", "labels", "predictions", "scorecards", "alarms", "dead-letters", "journal"):
             self.cluster.create(parcel_delay.topic(kind), 2 if kind in ("events", "labels", "predictions") else 1)
 
     async def learn(self, pairs: int = 20) -> None:

@@ -13,7 +13,7 @@ from tests.cli.calling import millrace
     ("words", "said"),
     [
         (("rebuild", "nonsense"), "'nonsense' is not a state id"),
-        (("rehearse", "nobody"), "there is no use case 'nobody'; there are: flight-delay"),
+        (("rehearse", "nobody"), "there is no use case 'nobody'; there are: card-fraud, "),
         (("produce", "nobody"), "there is no use case 'nobody'"),
         (("up", "--use-case", "nobody"), "there is no use case 'nobody'"),
         (("models", "flight-delay", "--promote", "nobody"), "flight-delay has no candidate 'nobody'; it has: linear"),

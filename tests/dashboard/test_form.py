@@ -60,7 +60,7 @@ def test_an_example_goes_through_the_form_unchanged() -> None:
 def test_every_use_case_that_ships_has_a_form(name: str) -> None:
     """The form knows every type an event uses."""
     schema = msgspec.json.schema(find(name).event)
-    assert {it.kind for it in form.fields(schema)} <= {"text", "number", "moment", "choice", "yes-no"}
+    assert {it.kind for it in form.fields(schema)} <= {"text", "number", "moment", "choice", "yes-no", "place", "other"}
 
 
 def test_empty_is_left_out_and_needed_is_asked_for() -> None:
@@ -101,3 +101,28 @@ def test_numbers_survive_the_form(value: float) -> None:
     """A number keeps ten digits on its way through the form."""
     made = form.fields({"properties": {"x": {"type": "number"}}}, {"x": value})
     assert form.event(made, texts(made))["x"] == pytest.approx(value, rel=1e-9, abs=1e-12)
+
+
+PLACES = {
+    "$ref": "#/$defs/Ride",
+    "$defs": {
+        "Ride": {"type": "object", "properties": {"origin": {"$ref": "#/$defs/Location"}}, "required": ["origin"]},
+        "Location": {"type": "object", "properties": {"lat": {"type": "number"}, "lon": {"type": "number"}}},
+    },
+}
+
+
+@pytest.mark.parametrize(("lat", "lon"), [(52.52, 13.4), (-33.9, -70.0), (0.0, 180.0)])
+def test_a_place_is_typed_as_latitude_and_longitude(lat: float, lon: float) -> None:
+    """A field with both is known by its type, and goes through the form unchanged."""
+    made = form.fields(PLACES, {"origin": {"lat": lat, "lon": lon}})
+    assert by_name(made)["origin"].kind == "place"
+    assert form.event(made, texts(made)) == {"origin": {"lat": lat, "lon": lon}}
+
+
+@pytest.mark.parametrize("typed", ["here", "52.5", "52,5, 13,4"])
+def test_what_is_no_place_is_refused(typed: str) -> None:
+    """The message shows how one is written, and names the field."""
+    with pytest.raises(Refused, match=r"52\.52, 13\.4") as refused:
+        form.event(form.fields(PLACES), {"origin": typed})
+    assert refused.value.field == "origin"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, timedelta, timezone
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -108,6 +109,27 @@ def test_labels_are_held_until_the_horizon() -> None:
     it.hear(delivered("b", minutes=100), T0)
     assert settled(it, 119) == []
     assert {name for name, _ in settled(it, 121)} == {"a", "b"}
+
+
+def test_a_label_known_after_the_horizon_is_due_when_it_is_known() -> None:
+    """The horizon holds labels back; it lets nothing be learnt as of a moment before it was known."""
+    it = ledger(release="at_horizon", horizon="2h")
+    expect(it, "a")
+    it.hear(delivered("a", minutes=180), T0 + 180 * MINUTE)
+    assert settled(it, 180) == []
+    assert [due.settled_at for due in it.settle(T0 + 181 * MINUTE)] == [T0 + 180 * MINUTE]
+
+
+def test_what_is_due_and_what_has_run_out_at_one_moment_are_mixed() -> None:
+    """With the horizon at the end of patience, labels and silence are settled in one order, which tells neither."""
+    it = ledger(release="at_horizon")
+    names = [f"p{i}" for i in range(50)]
+    expect(it, *names)
+    for name in names[::2]:
+        it.hear(delivered(name), T0)
+    known = [has_label for _, has_label in settled(it, 24 * 60 + 1)]
+    assert len(known) == 50
+    assert 10 < sum(a != b for a, b in pairwise(known)) < 40
 
 
 def test_beyond_its_limit_the_ledger_takes_a_sample() -> None:

@@ -8,10 +8,25 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from millrace import Profiles, UseCase, decayed_mean, last_value, window_count, window_mean, window_sum
+from millrace import (
+    Location,
+    Profiles,
+    UseCase,
+    decayed_mean,
+    distinct_count,
+    first_use,
+    km_since,
+    last_value,
+    seconds_since,
+    window_count,
+    window_mean,
+    window_sum,
+)
 from millrace.domain.errors import UseCaseError
 from millrace.domain.profiles import Profile
-from millrace.learning.profiles import Memory, table_for
+from millrace.learning.digest import digest
+from millrace.learning.profiles import Memory
+from millrace.learning.tables import table_for
 from tests.trainer.world import START, Delivered, Parcel, parcels
 
 HOUR = 3_600_000_000
@@ -49,6 +64,102 @@ def test_a_window_holds_what_lies_in_it(stream: list[tuple[int, float]]) -> None
     assert math.isclose(mean, sum(inside) / len(inside), abs_tol=1e-9)
 
 
+wild = st.floats(allow_nan=False, allow_infinity=False, min_value=-1e15, max_value=1e15)
+steps = st.lists(st.tuples(st.integers(0, 3 * HOUR), wild), min_size=1, max_size=60)
+
+
+def walked(stream: list[tuple[int, float]]) -> list[tuple[int, float]]:
+    """Turn steps in time into moments."""
+    at, found = 0, []
+    for step, value in stream:
+        at += step
+        found.append((at, value))
+    return found
+
+
+@given(steps, st.integers(0, 7 * HOUR))
+def test_a_sum_over_a_window_is_exact(stream: list[tuple[int, float]], later: int) -> None:
+    """However many large numbers went through, it is the correctly rounded sum of those inside, at any later moment."""
+    moments = walked(stream)
+    table = table_for(window_sum("x", window="5h").spec)
+    for at, value in moments:
+        table.add("k", value, at)
+    now = moments[-1][0] + later
+    assert table.value("k", now) == math.fsum(value for at, value in moments if at > now - 5 * HOUR)
+
+
+@given(st.lists(st.tuples(st.integers(0, 20 * HOUR), wild), min_size=1, max_size=30))
+def test_a_value_that_comes_late_goes_to_its_place(stream: list[tuple[int, float]]) -> None:
+    """In whatever order they come, those inside count, and those outside do not."""
+    table = table_for(window_sum("x", window="5h").spec)
+    for at, value in stream:
+        table.add("k", value, at)
+    now = max(at for at, _ in stream)
+    assert table.value("k", now) == math.fsum(value for at, value in stream if at > now - 5 * HOUR)
+
+
+def test_reading_does_not_change_what_is_remembered() -> None:
+    """A state answers for any moment and stays as it is, byte for byte."""
+    for declared in (window_sum("x", window="5h"), distinct_count("x", window="5h"), seconds_since(unseen=-1.0)):
+        table = table_for(declared.spec)
+        for number in range(50):
+            table.add("k", float(number % 7), number * HOUR)
+        before = digest(table.cells)
+        for at in (0, 30 * HOUR, 49 * HOUR, 52 * HOUR, 90 * HOUR):
+            table.value("k", at)
+        assert digest(table.cells) == before
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 3 * HOUR), st.integers(0, 5)), min_size=1, max_size=60), st.integers(0, 7 * HOUR)
+)
+def test_distinct_values_are_counted_once(stream: list[tuple[int, int]], later: int) -> None:
+    """Those that were met within the window, at any later moment."""
+    moments = walked(stream)  # type: ignore[arg-type]
+    table = table_for(distinct_count("x", window="5h").spec)
+    for at, value in moments:
+        table.add("k", value, at)
+    now = moments[-1][0] + later
+    assert table.value("k", now) == len({value for at, value in moments if at > now - 5 * HOUR})
+
+
+def test_the_last_event_is_known_by_when_and_where() -> None:
+    """Seconds from it, kilometres from it; neither for a key nothing is known of, nor when it is forgotten."""
+    since = table_for(seconds_since(unseen=-1.0, forget_after="2h").spec)
+    moved = table_for(km_since("place", unseen=-1.0, forget_after="2h").spec)
+    berlin, munich = Location(52.52, 13.405), Location(48.137, 11.575)
+    since.add("k", 1, HOUR)
+    moved.add(("k", berlin), berlin, HOUR)
+    assert since.value("k", HOUR + 5_000_000) == 5.0
+    assert 500 < moved.value(("k", munich), HOUR) < 510
+    assert moved.value(("k", berlin), HOUR) == 0.0
+    assert moved.value(("k", None), HOUR) == -1.0
+    for table, key in ((since, "k"), (moved, ("k", munich))):
+        assert table.value(key, 4 * HOUR) == -1.0
+        table.forget(4 * HOUR)
+        assert table.cells == {}
+
+
+def test_a_value_is_new_once() -> None:
+    """Under its own key; and again when it was forgotten."""
+    table = table_for(first_use("device", by="user", forget_after="2h").spec)
+    assert table.value(("user", "phone"), 0)
+    table.add(("user", "phone"), "phone", 0)
+    assert not table.value(("user", "phone"), HOUR)
+    assert table.value(("user", "laptop"), HOUR)
+    assert table.value(("user", "phone"), 3 * HOUR)
+    table.forget(3 * HOUR)
+    assert table.cells == {}
+
+
+def test_what_has_no_end_is_refused() -> None:
+    """An infinite value would stay in a sum for ever."""
+    table = table_for(window_sum("x", window="1h").spec)
+    with pytest.raises(ValueError, match="inf"):
+        table.add("k", float("inf"), 0)
+    assert table.cells == {}
+
+
 @pytest.mark.parametrize(
     ("declared", "expected"),
     [
@@ -58,6 +169,8 @@ def test_a_window_holds_what_lies_in_it(stream: list[tuple[int, float]]) -> None
         (window_sum("x", window="1h"), 0.0),
         (window_mean("x", window="1h", unseen=7.0), 7.0),
         (last_value("x", unseen="none"), "none"),
+        (seconds_since(unseen=7.0), 7.0),
+        (distinct_count("x", window="1h"), 0),
     ],
 )
 def test_what_was_never_seen_is_said_so(declared: Profile[object], expected: object) -> None:

@@ -24,12 +24,14 @@ def module_of(use_case: str) -> str:
 
 @cache
 def carried(use_case: str) -> bytes:
-    """Return a zip that Python imports from: what answering needs, and of the use cases this one's file only."""
+    """Return a zip that Python imports from: what answering needs, and of the use cases this one and what they share."""
     root = Path(millrace.__file__).parent
     files = {f"millrace/{name}": (root / name).read_bytes() for name in _FILES}
     for folder in _FOLDERS:
         for path in sorted((root / folder).glob("*.py")):
             files[f"millrace/{folder}/{path.name}"] = path.read_bytes()
+    for path in sorted((root / "usecases").glob("_[!_]*.py")):
+        files[f"millrace/usecases/{path.name}"] = path.read_bytes()
     files[module_of(use_case).replace(".", "/") + ".py"] = source_of(find(use_case)).encode()
     return _zip(files)
 
