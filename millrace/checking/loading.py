@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import importlib.util
 import sys
+from hashlib import sha256
+from importlib.abc import Loader
 from pathlib import Path
-from types import TracebackType
+from types import ModuleType, TracebackType
 
 from millrace.checking.findings import Finding, Flawed
 from millrace.checking.places import Places
@@ -19,14 +21,30 @@ def load_file(path: Path) -> AnyUseCase:
     path = path.resolve()
     if not path.is_file():
         raise Flawed(_finding("file", path, 1, f"there is no file {path.name!r}", "Give the path of a use case's file"))
-    name = "case_" + path.stem.replace("-", "_")  # no name of the standard library
+    name = _module_name(path)
+    if name in sys.modules:
+        return defined_in(sys.modules[name])
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     try:
-        spec.loader.exec_module(module)
+        return _made(module, spec.loader, path)
+    except Flawed:
+        del sys.modules[name]
+        raise
+
+
+def _module_name(path: Path) -> str:
+    """Return a name that is the same for the same file, in every process, and no other file's."""
+    told = sha256(str(path).encode() + path.read_bytes()).hexdigest()[:12]
+    return f"case_{path.stem.replace('-', '_')}_{told}"
+
+
+def _made(module: ModuleType, loader: Loader, path: Path) -> AnyUseCase:
+    try:
+        loader.exec_module(module)
     except SyntaxError as error:
         words = f"Python cannot read it: {error.msg}"
         raise Flawed(_finding("syntax", path, error.lineno or 1, words, "Correct the line")) from error

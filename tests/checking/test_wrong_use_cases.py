@@ -111,7 +111,7 @@ WRONG: list[tuple[str, str, str, str, str]] = [
     ("no id", "parcel_id: Id[str]", "parcel_id: str", "UseCase(", "exactly one field of type Id"),
     ("a name twice", '"usual": lambda', '"usual": lambda p, seen: 0.0,\n        "usual": lambda p, seen: seen.depot,  #',
      "seen.depot,  #", "'usual' twice"),
-    ("one name for two", '"usual": lambda', '"linear": lambda', "UseCase(", "both a candidate and a baseline"),
+    ("one name for two", '"usual": lambda', '"linear": lambda', '"linear": Candidate(', "both a candidate and a baseline"),
     ("silence as no", 'patience="2d"', 'patience="2d", if_missing="negative"', "if_missing", "means nothing"),
     ("no candidate", '"linear": Candidate(linear, only=("km", "usual")),', "", "UseCase(", "has no candidate"),
     ("a name in capitals", '"parcel-delay"', '"Parcel Delay"', "Parcel Delay", "lower case with dashes"),
