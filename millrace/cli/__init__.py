@@ -15,7 +15,7 @@ import typer
 
 from millrace.domain.errors import MillraceError
 
-COMMANDS = ("rehearse", "check", "up", "status", "models", "rebuild", "produce", "run", "doctor", "bench")
+COMMANDS = ("rehearse", "new", "check", "up", "status", "models", "rebuild", "produce", "run", "doctor", "bench")
 """In the order in which a newcomer meets them."""
 
 ASKING = ("models", "rebuild", "produce")

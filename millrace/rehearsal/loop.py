@@ -26,8 +26,17 @@ Progress = Callable[[int, int], None]
 """Is told how many facts are done, and of how many."""
 
 
-def rehearse(use_case: AnyUseCase, facts: Sequence[Fact], progress: Progress | None = None) -> Report:
-    """Learn from facts that are in order of availability; return how everyone who competes did."""
+def rehearse(
+    use_case: AnyUseCase,
+    facts: Sequence[Fact],
+    progress: Progress | None = None,
+    *,
+    hear: Callable[[Step], None] | None = None,
+) -> Report:
+    """Learn from facts that are in order of availability; return how everyone who competes did.
+
+    `hear` is told what comes of each batch, as it would be written to the log.
+    """
     shard = Shard(use_case)
     shard.epoch = 1
     months = _Months(shard)
@@ -37,7 +46,10 @@ def rehearse(use_case: AnyUseCase, facts: Sequence[Fact], progress: Progress | N
         shard.committed(entry)
         batch = _read(shard, records)
         months.turn(max(arrivals[0].time for arrivals in batch.values()))
-        dead_letters += _refused(shard.take(batch))
+        step = shard.take(batch)
+        dead_letters += _refused(step)
+        if hear:
+            hear(step)
         done += len(records)
         if progress:
             progress(done, len(facts))
