@@ -128,7 +128,7 @@ YES_NO_TREE = "HoeffdingTreeClassifier(max_depth=8, memory_estimate_period=10**1
 
 def draft(name: str, question: str, file: str, reader: str, columns: Sequence[Column], wishes: Wishes) -> str:
     """Return the text of a use case on a table's columns."""
-    by = {it.role: it for it in columns if it.role != "field"}
+    by: dict[str, Column] = {it.role: it for it in columns if it.role != "field"}
     fields = [it for it in columns if it.role == "field" and it.kind != "time"]
     target, key = by["target"], by.get("key")
     yes_no = target.kind == "yes-no"
