@@ -55,10 +55,11 @@ NUMBERS = ({numbers})
 
 
 def linear() -> Model:
-    """Return a linear model on scaled numbers."""
-    from river import linear_model, preprocessing
+    """Return a linear model on scaled numbers; clipped gradients, for a far-off value must not throw it off for good."""
+    from river import linear_model, optim, preprocessing
 
-    return preprocessing.StandardScaler() | linear_model.{linear}()
+    line = linear_model.{linear}(optimizer=optim.SGD(0.005), clip_gradient=10.0)
+    return preprocessing.StandardScaler() | line
 
 
 def tree() -> Model:
@@ -93,7 +94,7 @@ def rows(frame: pd.DataFrame) -> pd.DataFrame:
         truth=Truth(label={label}, patience="30d"),
     ),
     candidates={{
-        "linear": Candidate(linear, only=NUMBERS),
+        "linear": Candidate(linear, only=NUMBERS{residual}),
         "tree": Candidate(tree),
     }},
     baselines={{
@@ -158,6 +159,7 @@ def draft(name: str, question: str, file: str, reader: str, columns: Sequence[Co
         tree=YES_NO_TREE if yes_no else REGRESSION_TREE,
         renamed=_renamed(columns),
         cleaning="\n".join(_cleaning(columns, by, wishes, own_id)),
+        residual="" if yes_no else f', on_residual_of="{profiles[-1]}"',
         key_or_id=key.field if key else own_id,
         task=task,
         baselines="\n".join(f'        "{it}": lambda e, seen: seen.{it},' for it in profiles),
