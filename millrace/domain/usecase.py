@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import msgspec
 
@@ -15,6 +15,9 @@ from millrace.domain.profiles import Profiles
 from millrace.domain.silence import Unsaid, unsaid
 from millrace.domain.simulation import Simulator
 from millrace.domain.tasks import Classification, Clustering, Regression
+
+if TYPE_CHECKING:
+    from millrace.notebook import Rehearsed
 
 E = TypeVar("E", bound=Event)
 P = TypeVar("P", bound=Profiles)
@@ -144,6 +147,16 @@ class UseCase(Generic[E, P, L]):
     def label(self) -> type[Label] | None:
         """The label's type, or `None` when there is no truth."""
         return self.task.truth.label if self.task.truth else None
+
+    def rehearse(self, frame: object = None) -> Rehearsed:
+        """Learn from a DataFrame of pandas or polars, or from the use case's own source; return scores and predictions.
+
+        A row is an event, and its label where the label's columns hold something. Shows itself in a notebook. Raises
+        `Refused` for a column that is missing or a row that does not fit.
+        """
+        from millrace.notebook import rehearse
+
+        return rehearse(self, frame)
 
     def topic(self, kind: str) -> str:
         """Return the name of one of the use case's topics: `events`, `labels`, `predictions`, `journal`, …"""

@@ -42,11 +42,12 @@ def rehearse(
     *,
     oracle: Mapping[str, float] | None = None,
     drifts: Sequence[Drift] = (),
+    hear: Callable[[Step], None] | None = None,
 ) -> Report:
     """Learn from facts that are in order of availability; return how everyone who competes did.
 
     `oracle` has what one who knows the hidden causes predicts, by event id: it is scored on the same labels, beside the learner.
-    `drifts` are named in the report.
+    `drifts` are named in the report. `hear` is told what comes of each batch, as it would be written to the log.
     """
     shard = Shard(use_case)
     shard.epoch = 1
@@ -65,6 +66,8 @@ def rehearse(
         if knowing:
             knowing.meet(facts[done : done + len(records)])
             course.turn()
+        if hear:
+            hear(step)
         done += len(records)
         if progress:
             progress(done, len(facts))

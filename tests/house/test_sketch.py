@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import subprocess
 import sys
@@ -28,10 +29,55 @@ def checked(text: str, folder: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
 
 
+def pyrighted(text: str, folder: Path) -> list[tuple[int, str]]:
+    """Run pyright (basedpyright's, with pyright's own rules) over a use case; return line and words of each error."""
+    case = folder / "case.py"
+    case.write_text(text)
+    wanted = {
+        "typeCheckingMode": "standard",
+        "pythonVersion": "3.11",
+        "extraPaths": [str(ROOT)],
+        "include": ["case.py"],
+    }
+    (folder / "pyrightconfig.json").write_text(json.dumps(wanted))
+    command = [sys.executable, "-m", "basedpyright", "--outputjson", "--pythonpath", sys.executable, "-p", str(folder)]
+    run = subprocess.run(command, capture_output=True, text=True, cwd=folder, check=False)
+    found = json.loads(run.stdout)
+    assert found["summary"]["filesAnalyzed"] == 1, run.stderr
+    errors = [it for it in found["generalDiagnostics"] if it["severity"] == "error"]
+    return [(it["range"]["start"]["line"] + 1, it["message"]) for it in errors]
+
+
 def test_the_example_passes_the_strict_type_checker(tmp_path: Path) -> None:
     """An author who copies it starts without an error."""
     result = checked(EXAMPLE.read_text(), tmp_path)
     assert result.returncode == 0, result.stdout
+
+
+def test_the_example_passes_the_editors_type_checker(tmp_path: Path) -> None:
+    """What an editor runs (pyright) has nothing to underline."""
+    assert pyrighted(EXAMPLE.read_text(), tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("right", "mistyped", "said"),
+    [
+        ("p.distance", "p.distnce", '"distnce" for class "Parcel"'),
+        ('"usual": seen.depot', '"usual": seen.dept', '"dept" for class "Seen"'),
+        ("d.minutes_late", "d.mins_late", '"mins_late" for class "Delivered"'),
+        ("p, seen: seen.depot", "p, seen: seen.dept", '"dept" for class "Seen"'),
+    ],
+    ids=["field", "profile", "target", "baseline"],
+)
+def test_a_slip_is_underlined_in_the_editor(right: str, mistyped: str, said: str, tmp_path: Path) -> None:
+    """A mistyped field or profile is underlined, and nothing else is."""
+    text = EXAMPLE.read_text()
+    assert right in text
+    wrong = text.replace(right, mistyped, 1)
+    line = wrong[: wrong.index(mistyped)].count("\n") + 1
+    errors = pyrighted(wrong, tmp_path)
+    assert {at for at, _ in errors} == {line}, errors
+    assert said in errors[0][1]
 
 
 @pytest.mark.parametrize(
