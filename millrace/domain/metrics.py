@@ -22,6 +22,7 @@ HIGHER_IS_BETTER = frozenset(
         "recall_at_1pct",
         "roc_auc",
         "silhouette",
+        "stability",
         "v_measure",
     }
 )

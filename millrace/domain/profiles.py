@@ -31,13 +31,17 @@ Kind = Literal[
     "km_since",
     "first_use",
     "distinct_count",
+    "session_count",
+    "session_sum",
+    "session_mean",
 ]
 
 
 class ProfileSpec(msgspec.Struct, frozen=True):
     """One declared profile. `half_life` and `window` are microseconds; `alpha` is the weight of the newest value.
 
-    `window` of what remembers the last value only is how long it is remembered; `None` is for ever.
+    `window` of what remembers the last value only is how long it is remembered; `None` is for ever. That of a session is the
+    pause that ends it.
     """
 
     kind: Kind
@@ -134,3 +138,18 @@ def first_use(value: str | Callable[..., object], *, by: By = None, forget_after
 def distinct_count(value: str | Callable[..., object], *, by: By = None, window: str) -> Profile[int]:
     """Remember how many different values there were in the last `window`, without the event at hand."""
     return Profile(ProfileSpec("distinct_count", value, by, 0, window=span(window)))  # type: ignore[arg-type]
+
+
+def session_count(value: Source | None = None, *, by: By = None, gap: str) -> Profile[int]:
+    """Remember how many events there were since the last pause of `gap` or more; with a value, only those that have one."""
+    return Profile(ProfileSpec("session_count", value, by, 0, window=span(gap)))
+
+
+def session_sum(value: Source, *, by: By = None, gap: str) -> Profile[float]:
+    """Remember the sum of a value since the last pause of `gap` or more: a session window of the event-time kind."""
+    return Profile(ProfileSpec("session_sum", value, by, 0.0, window=span(gap)))
+
+
+def session_mean(value: Source, *, by: By = None, gap: str, unseen: float) -> Profile[float]:
+    """Remember the mean of a value since the last pause of `gap` or more; `unseen` before the first."""
+    return Profile(ProfileSpec("session_mean", value, by, unseen, window=span(gap)))

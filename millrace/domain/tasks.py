@@ -88,14 +88,39 @@ class Classification(Generic[L]):
 
 
 class Clustering(Generic[L]):
-    """Ask for groups. `describe` words the features that may describe a group; truth serves scoring only."""
+    """Ask for groups. A model learns from every event at once; there is no label to wait for.
+
+    `describe` words the features that may describe a group: `{"views": "pages seen"}` reads "many pages seen" or "few pages
+    seen"; two words with a slash before it are taken instead of few and many: `{"dwell": "short/long dwell"}`.
+    `truth_for_scoring` says when the true group of an event becomes known, and `target` reads its name from the label: it
+    scores, and is never learnt. A group with less than `smallest` of the events is noise.
+    """
 
     name: Literal["clustering"] = "clustering"
     unit = "cluster"
 
-    def __init__(self, *, describe: Mapping[str, str], truth_for_scoring: Truth[L] | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        describe: Mapping[str, str],
+        truth_for_scoring: Truth[L] | None = None,
+        target: Callable[[L], str | None] | None = None,
+        smallest: float = 0.01,
+    ) -> None:
+        if (truth_for_scoring is None) != (target is None):
+            raise UseCaseError(
+                "Clustering takes truth_for_scoring=Truth(…) and target=lambda label: label.kind together, or neither"
+            )
+        if not 0 <= smallest < 1:
+            raise UseCaseError(f"smallest is the share of events below which a group is noise, 0 to 1, not {smallest}")
         self.describe = dict(describe)
         self.truth = truth_for_scoring
+        self.target: Callable[[L], str | None] = target or _nobody_knows
+        self.smallest = smallest
+
+
+def _nobody_knows(_label: object) -> None:
+    return None
 
 
 Task = Regression[L] | Classification[L] | Clustering[L]

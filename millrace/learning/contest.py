@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+from millrace.domain.clusters import Clusters
 from millrace.domain.metrics import badness
-from millrace.domain.tasks import Classification, Regression
+from millrace.domain.tasks import Classification, Clustering, Regression
+from millrace.domain.times import Micros
 from millrace.domain.usecase import AnyUseCase, Candidate, Feature, Features
 from millrace.learning.classification import ClassificationScore
+from millrace.learning.cluster_scores import ClusterScore
+from millrace.learning.clusterer import Clusterer
 from millrace.learning.scores import Duel, RegressionScore, Score
 
 Foreseen = dict[str, float]
@@ -53,11 +57,17 @@ class Player:
             self.model.learn_one(x, truth if self._base is None else truth - float(features[self._base]))
 
 
-def players(use_case: AnyUseCase, models: Mapping[str, Any] | None = None) -> dict[str, Player]:
+def player(use_case: AnyUseCase, candidate: Candidate, model: Any) -> Player | Clusterer:
+    """Return a candidate as it competes for its use case's task."""
+    if isinstance(use_case.task, Clustering):
+        return Clusterer(candidate, model, use_case.task)
+    return Player(candidate, model, probability=isinstance(use_case.task, Classification))
+
+
+def players(use_case: AnyUseCase, models: Mapping[str, Any] | None = None) -> dict[str, Player | Clusterer]:
     """Return a use case's candidates with the models given, or with new ones."""
-    probability = isinstance(use_case.task, Classification)
     return {
-        name: Player(it, it.build() if models is None else models[name], probability=probability)
+        name: player(use_case, it, it.build() if models is None else models[name])
         for name, it in use_case.candidates.items()
     }
 
@@ -99,19 +109,47 @@ class Contest:
 
     def learn(self, features: Features, foreseen: Foreseen, truth: float) -> list[Suspension]:
         """Score what was foreseen, then let every healthy candidate learn the truth."""
-        self._score(foreseen, truth)
+        self.score(foreseen, truth)
         fallen: list[Suspension] = []
         for name, player in self.players.items():
             if name in self.suspended:
                 continue
+            assert isinstance(player, Player)
             try:
                 player.learn(features, truth)
             except Exception as error:  # noqa: BLE001 - whatever a model raises, the service goes on
                 fallen.append(self._suspend(name, "learning", error))
         return fallen
 
-    def _score(self, foreseen: Foreseen, truth: float) -> None:
-        losses = self.losses = {name: self.scores[name].add(value, truth) for name, value in foreseen.items()}
+    def group(self, features: Features, foreseen: Foreseen, event: Any, at: Micros) -> list[Suspension]:
+        """Let every healthy candidate that groups learn an event at once, and judge the groups without truth."""
+        fallen: list[Suspension] = []
+        for name, player in self.players.items():
+            if name in self.suspended:
+                continue
+            assert isinstance(player, Clusterer)
+            score = self.scores[name]
+            assert isinstance(score, ClusterScore)
+            try:
+                look = player.learn(features, foreseen[name], event, at)
+            except Exception as error:  # noqa: BLE001 - whatever a model raises, the service goes on
+                fallen.append(self._suspend(name, "learning", error))
+                continue
+            score.saw(foreseen[name], look.silhouette)
+            score.renewed(look.kept, look.of)
+        return fallen
+
+    def clusters(self) -> dict[str, Clusters]:
+        """Return what each healthy candidate's clusters are like; nothing where candidates do not group."""
+        return {
+            name: player.profiles.clusters(name)
+            for name, player in self.players.items()
+            if isinstance(player, Clusterer) and name not in self.suspended
+        }
+
+    def score(self, foreseen: Foreseen, truth: float | str) -> None:
+        """Score what was foreseen against the truth, and hold it against the champion's."""
+        losses = self.losses = {name: self.scores[name].add(value, truth) for name, value in foreseen.items()}  # type: ignore[arg-type]
         best = losses.get(self.champion) if self.champion else None
         if best is not None:
             for name, loss in losses.items():
@@ -147,12 +185,17 @@ class Contest:
             "duels": self.duels,
             "champion": self.champion,
             "suspended": self.suspended,
+            "groups": {name: it.dump() for name, it in self.players.items() if isinstance(it, Clusterer)},
         }
 
     def load(self, kept: Mapping[str, Any]) -> None:
         """Take over what another contest kept."""
         self.scores, self.duels = kept["scores"], kept["duels"]
         self.champion, self.suspended = kept["champion"], kept["suspended"]
+        for name, groups in kept["groups"].items():
+            player = self.players[name]
+            assert isinstance(player, Clusterer)
+            player.load(groups)
 
 
 def finite(number: float) -> float:
@@ -169,7 +212,7 @@ def score_for(use_case: AnyUseCase) -> Callable[[], Score]:
         return RegressionScore
     if isinstance(task, Classification):
         return lambda: ClassificationScore(task.act_at, task.metric)
-    raise NotImplementedError
+    return lambda: ClusterScore("v_measure" if task.truth else "silhouette")
 
 
-__all__ = ["Contest", "Feature", "Foreseen", "Player", "Suspension", "finite", "players", "score_for"]
+__all__ = ["Contest", "Feature", "Foreseen", "Player", "Suspension", "finite", "player", "players", "score_for"]

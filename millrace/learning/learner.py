@@ -10,12 +10,12 @@ from typing import Any, Protocol
 from millrace.domain.facts import Event, Label
 from millrace.domain.records import Score as ScoreRecord
 from millrace.domain.records import Scorecard
-from millrace.domain.tasks import Classification
+from millrace.domain.tasks import Classification, Clustering
 from millrace.domain.times import Micros, moment, rfc3339
 from millrace.domain.usecase import AnyUseCase, Features
-from millrace.learning.contest import Contest, Suspension
+from millrace.learning.contest import Contest, Foreseen, Suspension
 from millrace.learning.drift import GROUP, RARE_GROUP, SAMPLE_EVERY, Drift, Found
-from millrace.learning.ledger import Entry, Ledger
+from millrace.learning.ledger import NO_TRUTH, Entry, Ledger
 from millrace.learning.outcomes import Alarmed, Foreseeing, Outcome, Refusal, Scored, Suspended, Unreadable
 from millrace.learning.profiles import Memory
 
@@ -50,13 +50,10 @@ class Learner:
     """
 
     def __init__(self, use_case: AnyUseCase, models: dict[str, Any] | None = None) -> None:
-        truth = use_case.task.truth
-        if truth is None:
-            raise NotImplementedError
         self.use_case = use_case
         self.memory = Memory(use_case)
         self.contest = Contest(use_case, models)
-        self.ledger = Ledger(use_case, truth)
+        self.ledger = Ledger(use_case, use_case.task.truth or NO_TRUTH)
         self.drift = Drift(use_case.candidates, RARE_GROUP if isinstance(use_case.task, Classification) else GROUP)
         self.alarms: deque[Alarmed] = deque(maxlen=KEPT_ALARMS)
         self.time: Micros = 0
@@ -67,7 +64,9 @@ class Learner:
         self._since_scorecard = 0
         self._id_of = attrgetter(use_case.id_field)
         self._key_of = attrgetter(use_case.key_field)
-        self._target = use_case.task.target  # type: ignore[union-attr]
+        self._target = use_case.task.target
+        self._groups = isinstance(use_case.task, Clustering)
+        self._has_truth = use_case.task.truth is not None
         self._unsaid = use_case.unsaid
 
     def meet(self, arrivals: Iterable[Met]) -> Iterator[Outcome]:
@@ -122,7 +121,9 @@ class Learner:
             self._refuse("features", detail, step, outcomes)
             return
         foreseen, fallen = self.contest.foresee(event, seen, features)
-        if ledger.has_room_for(event_id):
+        if not self._has_truth:
+            ledger.pass_over(event_id, at)
+        elif ledger.has_room_for(event_id):
             ledger.expect(event_id, event, at, features, foreseen)
         else:
             self._count("ledger_skipped")
@@ -132,8 +133,24 @@ class Learner:
         outcomes.append(Foreseeing(event_id, key, event.occurred_at, champion, foreseen, features, step))
         if fallen:
             self._out(fallen, outcomes)
+        if self._groups:
+            self._group(event, features, foreseen, at, step, outcomes)
         if self.counters["events"] % SAMPLE_EVERY == 0:
             self._alarm(self.drift.saw(features, champion, foreseen, at), step, outcomes)
+
+    def _group(
+        self, event: Event, features: Features, foreseen: Foreseen, at: Micros, step: int, outcomes: list[Outcome]
+    ) -> None:
+        """Learn an event that needs no label: at once, after it was predicted."""
+        fallen = self.contest.group(features, foreseen, event, at)
+        self.trained_until = max(self.trained_until, at)
+        self.counters["learnt"] += 1
+        if fallen:
+            self._out(fallen, outcomes)
+        self._since_scorecard += 1
+        if self._since_scorecard >= self.contest.scorecard_every:
+            self._since_scorecard = 0
+            outcomes.append(Scored(self.scorecard(""), step))
 
     def _alarm(self, found: Found | None, step: int, outcomes: list[Outcome]) -> None:
         if found is not None:
@@ -164,6 +181,11 @@ class Learner:
         truth = None if due.label is None else self._target(due.label)
         if truth is None:
             self._count("expired" if due.label is None else "without_truth")
+            return
+        if self._groups:
+            self.contest.score(due.foreseen, str(truth))
+            self.counters["scored"] += 1
+            self._alarm(self.drift.erred(self.contest.losses, due.occurred), step, outcomes)
             return
         fallen = self.contest.learn(due.features, due.foreseen, float(truth))
         self._remember(due)
@@ -215,13 +237,18 @@ class Learner:
         self.alarms = parts["alarms"]
         self.recent = deque(parts["recent"], maxlen=KEPT_EVENTS)
 
+    @property
+    def labels(self) -> int:
+        """How many labels were scored; all of them were learnt too, but where events are grouped."""
+        return self.counters["scored" if self._groups else "learnt"]
+
     def scorecard(self, state_id: str) -> Scorecard:
         """Return how all who compete stand, as a record."""
         return Scorecard(
             state_id=state_id,
             as_of=rfc3339(self.time),
             events=self.counters["events"],
-            labels=self.counters["learnt"],
+            labels=self.labels,
             metric=next(iter(self.contest.scores.values())).metric,
             scores=self.standings(),
             alarms=sum(self.counters[f"alarms_{what}"] for what in ("feature", "prediction", "error")),

@@ -25,6 +25,8 @@ UNPACKED = 20_000
 WEIGHED_EVERY = 64
 """Of so many entries one is weighed, by packing it; those after it count as much."""
 FOR_EVER: Micros = 2**62
+NO_TRUTH = Truth(Label, patience="1d")
+"""Where no truth is waited for, ids of events are known so long, so that one that comes twice is noticed."""
 
 LabelOutcome = Literal["matched", "early", "duplicate", "conflicting", "late", "unmatchable"]
 
@@ -155,6 +157,11 @@ class Ledger:
             label = self.early.pop(event_id, None)
             if label is not None:
                 self._match(entry, label, micros(label.known_at))
+
+    def pass_over(self, event_id: str, at: Micros) -> None:
+        """Note an event that no truth is waited for."""
+        self.done[event_id] = None
+        self._to_forget.put(at + self._patience + self._page, event_id)
 
     def hear(self, label: Label, now: Micros, known: Micros | None = None) -> LabelOutcome:
         """Take a label, known since `known` (by default, what it says itself); say what came of it."""

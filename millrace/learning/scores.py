@@ -1,7 +1,7 @@
 """Prequential metrics (Gama, Sebastião, Rodrigues, 2013): each prediction is scored before anything is learnt from it.
 
-Metrics follow the task. A regression has `mae`, `rmse` and `r2`; a classification those of `learning.classification`. The
-one that ranks is a score's `metric`; which way each is better is said in `domain.metrics`.
+Metrics follow the task. A regression has `mae`, `rmse` and `r2`; a classification those of `learning.classification`,
+a clustering those of `learning.cluster_scores`. The one that ranks is a score's `metric`; which way each is better is said in `domain.metrics`.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections import deque
 from typing import Any
 
 from millrace.learning.classification import ClassificationScore
+from millrace.learning.cluster_scores import ClusterScore
 
 RECENT = 1_000
 """How many labels the recent window holds."""
@@ -84,7 +85,7 @@ class RegressionScore:
             setattr(self, name, value)
 
 
-Score = RegressionScore | ClassificationScore
+Score = RegressionScore | ClassificationScore | ClusterScore
 
 
 class Duel:

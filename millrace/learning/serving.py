@@ -12,10 +12,10 @@ import msgspec
 
 from millrace.domain.errors import IncompatibleState, Refused
 from millrace.domain.facts import Event
-from millrace.domain.tasks import Classification
 from millrace.domain.times import micros
 from millrace.domain.usecase import AnyUseCase, Candidate, Features
-from millrace.learning.contest import Player, finite
+from millrace.learning.clusterer import Clusterer, Grouping
+from millrace.learning.contest import Player, finite, player
 from millrace.learning.profiles import Memory
 from millrace.learning.sealed import MODEL, SERVING, Header, Verify, load, unseal
 from millrace.usecases import hash_of
@@ -49,14 +49,19 @@ class ServingState:
         self._champion: str | None = serving["champion"]
         self._suspended: frozenset[str] = frozenset(serving["suspended"])
         self._recent: list[bytes] = serving["recent_events"]
+        self._groupings: dict[str, tuple[Any, ...]] = serving.get("groupings", {})
+        self._clusters: dict[str, bytes] = serving.get("clusters", {})
         self._players = {
-            name: self._player(candidate, load(parts[MODEL + name], own))
+            name: self._player(name, candidate, load(parts[MODEL + name], own))
             for name, candidate in use_case.candidates.items()
             if name not in self._suspended
         }
 
-    def _player(self, candidate: Candidate, model: Any) -> Player:
-        return Player(candidate, model, probability=isinstance(self.use_case.task, Classification))
+    def _player(self, name: str, candidate: Candidate, model: Any) -> Player | Clusterer:
+        made = player(self.use_case, candidate, model)
+        if isinstance(made, Clusterer):
+            made.grouping = Grouping(*self._groupings[name])
+        return made
 
     @classmethod
     def open(cls, use_case: AnyUseCase, sealed: bytes, verify: Verify) -> ServingState:
@@ -95,6 +100,10 @@ class ServingState:
     def recent_events(self) -> list[bytes]:
         """Return some events met lately, as JSON."""
         return self._recent
+
+    def clusters(self, candidate: str | None = None) -> bytes | None:
+        """Return what a candidate's clusters are like (by default, the champion's), as JSON of `Clusters`; `None` of none."""
+        return self._clusters.get(candidate or self._champion or "")
 
     @property
     def stream_time(self) -> datetime | None:

@@ -8,6 +8,7 @@ import msgspec
 
 from millrace.domain.times import Micros, rfc3339
 from millrace.domain.usecase import AnyUseCase
+from millrace.learning.clusterer import Clusterer
 from millrace.learning.digest import digest
 from millrace.learning.learner import Learner
 from millrace.learning.sealed import LEARNING, MODEL, SERVING, dump, load
@@ -24,9 +25,19 @@ def snapshot_parts(learner: Learner) -> dict[str, bytes]:
             "champion": learner.contest.champion,
             "suspended": sorted(learner.contest.suspended),
             "recent_events": [msgspec.json.encode(event) for event in learner.recent],
+            **_groups(learner),
         }
     )
     return parts
+
+
+def _groups(learner: Learner) -> dict[str, Any]:
+    """Return what serving needs of candidates that group: how events find their cluster, and what the clusters are like."""
+    players = {name: it for name, it in learner.contest.players.items() if isinstance(it, Clusterer)}
+    if not players:
+        return {}
+    clusters = {name: msgspec.json.encode(its) for name, its in learner.contest.clusters().items()}
+    return {"groupings": {name: tuple(it.grouping) for name, it in players.items()}, "clusters": clusters}
 
 
 def checkpoint_parts(learner: Learner) -> dict[str, bytes]:

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 from millrace.domain.fields import Location
 from millrace.domain.profiles import ProfileSpec
 from millrace.domain.times import SECOND, Micros
+from millrace.learning.sessions import Session
 
 Cells = dict[Hashable, Any]
 
@@ -281,6 +282,9 @@ TABLES: dict[str, Callable[[ProfileSpec], Table]] = {
     "km_since": Distance,
     "first_use": FirstUse,
     "distinct_count": Distinct,
+    "session_count": Session,
+    "session_sum": Session,
+    "session_mean": Session,
 }
 OF_THE_EVENT_AT_HAND = ("km_since", "first_use")
 """Kinds whose value depends on what the event at hand has: their keys are (key, what it has)."""

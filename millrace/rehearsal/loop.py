@@ -197,7 +197,7 @@ def _report(shard: Shard, months: list[Month], alarms: list[Alarm], dead_letters
         higher_is_better=higher_is_better(metric),
         unit=use_case.task.unit if metric in IN_THE_TARGETS_UNIT else "",
         events=events,
-        labels=counters.get("learnt", 0),
+        labels=shard.learner.labels,
         seconds=round(seconds, 3),
         events_per_second=round(events / seconds, 1) if seconds else 0.0,
         champion=contest.champion,

@@ -22,13 +22,13 @@ class Oracle:
     def __init__(self, use_case: AnyUseCase, knows: Mapping[str, float]) -> None:
         task = use_case.task
         assert task.truth is not None
-        assert not isinstance(task, Clustering)
+        self._groups = isinstance(task, Clustering)
         self.score = score_for(use_case)()
         self._knows = knows
         self._ledger = Ledger(use_case, task.truth)
         self._id_field = use_case.id_field
         self._target = task.target
-        self._missing = 0.0 if task.truth.if_missing == "negative" else None
+        self._missing = 0.0 if task.truth.if_missing == "negative" and not self._groups else None
         self._now: Micros = 0
 
     def meet(self, facts: Iterable[Fact]) -> None:
@@ -50,4 +50,5 @@ class Oracle:
         for due in self._ledger.settle(to):
             truth = self._missing if due.label is None else self._target(due.label)
             if truth is not None:
-                self.score.add(due.foreseen["oracle"], float(truth))
+                known = str(truth) if self._groups else float(truth)
+                self.score.add(due.foreseen["oracle"], known)  # type: ignore[arg-type]
