@@ -55,7 +55,7 @@ class Bench(msgspec.Struct, frozen=True):
 def bare(use_case: AnyUseCase, facts: Sequence[Fact]) -> tuple[float, float]:
     """Learn facts in a plain loop; return seconds and the first candidate's score."""
     memory, contest = Memory(use_case), Contest(use_case)
-    target: Any = use_case.task.target  # type: ignore[union-attr]
+    target: Any = use_case.task.target
     waiting: dict[str, tuple[Any, Any, Any]] = {}
     started = time.perf_counter()
     for fact in facts:
