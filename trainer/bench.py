@@ -31,11 +31,14 @@ from millrace.runtime.collector import fit_collector
 from millrace.runtime.embedded.stack import Stack
 from millrace.runtime.settings import Connections
 from trainer.settings import TrainerSettings
+from trainer.training import Training
 from trainer.wiring import Services, log_of, open_training, services
 
 Progress = Callable[[str], None]
 
 CHUNK = 500
+STALLED = 30.0
+"""Seconds without an event after which a round is given up."""
 
 
 class Bench(msgspec.Struct, frozen=True):
@@ -108,9 +111,18 @@ async def on_the_log(
     tasks = [asyncio.create_task(it) for it in training.background()]
     events = sum(message.topic == topics[0] for message in messages)
     await training.prepare()
-    started = time.perf_counter()
-    while training.shard.learner.counters.get("events", 0) < events:
+    if any(training.shard.positions.values()):
+        raise UseCaseError("the log has let go of records before they were learnt: measure with fewer --records")
+    started = newest = time.perf_counter()
+    met = 0
+    while met < events:
         await training.turn()
+        now, before, met = time.perf_counter(), met, training.shard.learner.counters.get("events", 0)
+        newest = now if met > before else newest
+        if now - newest > STALLED:
+            raise UseCaseError(
+                f"nothing was learnt for {STALLED:.0f} s, after {met} of {events} events: {_where(training)}"
+            )
     seconds = time.perf_counter() - started
     for task in tasks:
         task.cancel()
@@ -118,6 +130,12 @@ async def on_the_log(
     await training.close()
     await on.close()
     return seconds, training.progress.records / training.progress.batches
+
+
+def _where(training: Training) -> str:
+    """Say how far each partition was read and how much of it waits."""
+    feed, positions = training.feed, training.shard.positions
+    return f"{feed.waiting()} records wait; learnt up to {', '.join(f'{it} {at}' for it, at in positions.items())}"
 
 
 async def bench_learner(
