@@ -112,10 +112,11 @@ class _Truths:
 
     def __init__(self, use_case: AnyUseCase, kept: int) -> None:
         self._kept = kept
-        self._target = None if isinstance(use_case.task, Clustering) else use_case.task.target
+        self._target = use_case.task.target
+        self._as_told: Callable[[Any], float | str] = str if isinstance(use_case.task, Clustering) else float
         self._of_field = use_case.of_field
         self._read: Callable[[bytes], Any] = msgspec.json.Decoder(use_case.label or msgspec.Raw).decode
-        self._by_event: OrderedDict[str, float] = OrderedDict()
+        self._by_event: OrderedDict[str, float | str] = OrderedDict()
 
     def take(self, record: Record) -> None:
         try:
@@ -128,16 +129,14 @@ class _Truths:
         if len(self._by_event) > self._kept:
             self._by_event.popitem(last=False)
 
-    def _truth(self, label: Any) -> float | None:
-        if self._target is None:
-            return None
+    def _truth(self, label: Any) -> float | str | None:
         try:
             found = self._target(label)
         except Exception:  # noqa: BLE001 - an author's code may raise anything; the trainer dead-letters such a label
             return None
-        return None if found is None else float(found)
+        return None if found is None else self._as_told(found)
 
-    def of(self, event_id: str) -> float | None:
+    def of(self, event_id: str) -> float | str | None:
         return self._by_event.get(event_id)
 
 

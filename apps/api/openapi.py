@@ -22,6 +22,7 @@ Whatever cannot be answered is answered by a problem document (RFC 9457) that na
 _REPLIES = (
     replies.Alarms,
     replies.Answered,
+    replies.Clusters,
     replies.Detail,
     replies.Platform,
     replies.Predictions,

@@ -73,6 +73,7 @@ def answer(serving: Serving, served: Served, event: Event, degraded: str | None)
     return Answered(
         event_id=str(getattr(event, serving.use_case.id_field)),
         value=said.value,
+        words=said.words,
         unit=serving.use_case.task.unit,
         champion=said.champion,
         by_candidate=said.by_candidate,

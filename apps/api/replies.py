@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from millrace.domain.clusters import Cluster, Sizes
 from millrace.domain.records import Alarm, Prediction, Scorecard
 from millrace.domain.usecase import Feature
 
@@ -75,6 +76,7 @@ class Answered(Reply, frozen=True, kw_only=True):
 
     event_id: str
     value: float | None = None
+    words: str | None = None
     unit: str
     champion: str | None = None
     by_candidate: dict[str, float]
@@ -121,7 +123,7 @@ class Published(Prediction, frozen=True, kw_only=True):
     """A prediction of the trainer's, when it was made and, once known, the truth."""
 
     made_at: str
-    truth: float | None = None
+    truth: float | str | None = None
 
 
 class Predictions(Reply, frozen=True, kw_only=True):
@@ -136,6 +138,18 @@ class Alarms(Reply, frozen=True, kw_only=True):
 
     use_case: str
     alarms: list[Alarm]
+
+
+class Clusters(Reply, frozen=True, kw_only=True):
+    """What the clusters of one candidate are like in the state that `state_id` names, the largest first."""
+
+    use_case: str
+    state_id: str
+    candidate: str
+    noise: float
+    window: int
+    clusters: list[Cluster]
+    history: list[Sizes]
 
 
 class Readiness(Reply, frozen=True, kw_only=True):

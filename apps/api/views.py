@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
+import msgspec
 from fastapi import APIRouter, Query
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.requests import Request
@@ -13,10 +14,12 @@ from starlette.types import Scope
 
 from apps.api import replies
 from apps.api.predict import JSON, Predict, encoded
-from apps.api.problems import TooLate
+from apps.api.problems import Missing, TooLate
 from apps.api.replica import Replica, Shown
 from apps.api.schema import event_schema
 from millrace.adapters.registry.port import ModelVersion
+from millrace.domain.errors import Refused
+from millrace.domain.tasks import Clustering
 from millrace.domain.usecase import Recorded
 
 Limit = Annotated[int, Query(ge=1, le=5_000, description="How many, at most.")]
@@ -67,6 +70,14 @@ def v1(replica: Replica) -> APIRouter:
     @router.get("/{use_case}/alarms", responses=answers(replies.Alarms, 404, 422), summary="Drift alarms, newest first")
     async def alarms(use_case: str, limit: Limit = 50) -> Response:
         return encoded(replies.Alarms(use_case=use_case, alarms=one(use_case).board.alarms(limit)))
+
+    @router.get(
+        "/{use_case}/clusters",
+        responses=answers(replies.Clusters, 404, 422, 503),
+        summary="What the clusters are like, the largest first",
+    )
+    async def clusters(use_case: str, candidate: str | None = None) -> Response:
+        return encoded(_clusters(one(use_case), candidate))
 
     @router.get(
         "/{use_case}/models", responses=answers(replies.Versions, 404, 503), summary="Registered versions, newest first"
@@ -181,6 +192,19 @@ def _detail(shown: Shown) -> replies.Detail:
         source=_origin(it.source),
         degraded=serving.degraded if served else serving.why_not_ready(),
     )
+
+
+def _clusters(shown: Shown, candidate: str | None) -> replies.Clusters:
+    it = shown.serving.use_case
+    if not isinstance(it.task, Clustering):
+        raise Missing(f"{it.name} groups nothing: it is a {it.task.name}")
+    if candidate is not None and candidate not in it.candidates:
+        raise Refused(f"candidate is {candidate!r}; there are: {', '.join(it.candidates)}", field="candidate")
+    served = shown.serving.present()
+    found = served.state.clusters(candidate)
+    if found is None:
+        raise Missing(f"{candidate or 'the champion'} of {it.name} is suspended: it groups nothing now")
+    return replies.Clusters(use_case=it.name, state_id=served.header.state_id, **msgspec.structs.asdict(found))
 
 
 def _origin(source: Recorded | None) -> replies.Origin | None:

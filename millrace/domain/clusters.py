@@ -53,7 +53,7 @@ class Cluster(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Sizes(msgspec.Struct, frozen=True, kw_only=True):
-    """How many of some events were in each cluster, by id; those in none under `noise`. `at`: the stream's time at their end."""
+    """How many of some events were in each cluster, by id, those in none under `noise`. `at` is the stream's time then."""
 
     at: str
     events: int

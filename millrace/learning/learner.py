@@ -7,6 +7,8 @@ from collections.abc import Iterable, Iterator
 from operator import attrgetter
 from typing import Any, Protocol
 
+import msgspec
+
 from millrace.domain.facts import Event, Label
 from millrace.domain.records import Score as ScoreRecord
 from millrace.domain.records import Scorecard
@@ -221,7 +223,7 @@ class Learner:
             "counters": dict(self.counters),
             "drift": self.drift.dump(),
             "alarms": self.alarms,
-            "recent": list(self.recent),
+            "recent": [msgspec.json.encode(event) for event in self.recent],
         }
 
     def load(self, parts: dict[str, Any]) -> None:
@@ -235,7 +237,8 @@ class Learner:
         self.counters = Counter(parts["counters"])
         self.drift.load(parts["drift"])
         self.alarms = parts["alarms"]
-        self.recent = deque(parts["recent"], maxlen=KEPT_EVENTS)
+        read = msgspec.json.Decoder(self.use_case.event).decode
+        self.recent = deque((read(event) for event in parts["recent"]), maxlen=KEPT_EVENTS)
 
     @property
     def labels(self) -> int:

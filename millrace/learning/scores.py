@@ -1,8 +1,8 @@
 """Prequential metrics (Gama, Sebastião, Rodrigues, 2013): each prediction is scored before anything is learnt from it.
 
-Metrics follow the task. A regression has `mae`, `rmse` and `r2`; a classification those of `learning.classification`,
-a clustering those of `learning.cluster_scores`. The one that ranks is a score's `metric`; which way each is better is said
-in `domain.metrics`.
+Metrics follow the task. A regression has `mae`, `rmse` and `r2`; a classification those of `learning.classification`, a
+clustering those of `learning.cluster_scores`. The one that ranks is a score's `metric`; which way each is better is said in
+`domain.metrics`.
 """
 
 from __future__ import annotations

@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from millrace.domain.clusters import Clusters
 from millrace.domain.errors import IncompatibleState, Refused
 from millrace.domain.facts import Event
 from millrace.domain.times import micros
@@ -22,13 +23,17 @@ from millrace.usecases import hash_of
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """What a state answers to one event: `value` is the champion's; a candidate that cannot answer is left out."""
+    """What a state answers to one event: `value` is the champion's; a candidate that cannot answer is left out.
+
+    Where events are grouped, a value is the id of a cluster (-1: none), and `words` says what the champion's is like.
+    """
 
     value: float | None
     champion: str | None
     by_candidate: dict[str, float]
     baselines: dict[str, float]
     features: Features
+    words: str | None = None
 
 
 class ServingState:
@@ -50,7 +55,10 @@ class ServingState:
         self._suspended: frozenset[str] = frozenset(serving["suspended"])
         self._recent: list[bytes] = serving["recent_events"]
         self._groupings: dict[str, tuple[Any, ...]] = serving.get("groupings", {})
-        self._clusters: dict[str, bytes] = serving.get("clusters", {})
+        described: dict[str, bytes] = serving.get("clusters", {})
+        self._clusters = {name: msgspec.json.decode(its, type=Clusters) for name, its in described.items()}
+        theirs = self._clusters.get(self._champion or "")
+        self._words = {float(it.id): it.words for it in theirs.clusters} if theirs else {}
         self._players = {
             name: self._player(name, candidate, load(parts[MODEL + name], own))
             for name, candidate in use_case.candidates.items()
@@ -88,7 +96,8 @@ class ServingState:
     def _from(self, features: Features, baselines: dict[str, float]) -> Answer:
         by_candidate = _guesses((name, partial(player.predict, features)) for name, player in self._players.items())
         value = by_candidate.get(self._champion) if self._champion else None
-        return Answer(value, self._champion, by_candidate, baselines, features)
+        words = None if value is None else self._words.get(value)
+        return Answer(value, self._champion, by_candidate, baselines, features, words)
 
     def roles(self) -> dict[str, str]:
         """Return each candidate's role: champion, challenger or suspended."""
@@ -101,8 +110,8 @@ class ServingState:
         """Return some events met lately, as JSON."""
         return self._recent
 
-    def clusters(self, candidate: str | None = None) -> bytes | None:
-        """Return what a candidate's clusters are like (by default, the champion's), as JSON of `Clusters`; `None` of none."""
+    def clusters(self, candidate: str | None = None) -> Clusters | None:
+        """Return what a candidate's clusters are like, by default the champion's; `None` where it groups nothing."""
         return self._clusters.get(candidate or self._champion or "")
 
     @property

@@ -50,7 +50,6 @@ def restore(use_case: AnyUseCase, parts: dict[str, bytes]) -> Learner:
     """Return a learner in the state that a checkpoint's parts hold."""
     own = use_case.features.__module__
     serving = load(parts[SERVING], own)
-    decode = msgspec.json.Decoder(use_case.event).decode
     models: dict[str, Any] = {name: load(parts[MODEL + name], own) for name in use_case.candidates}
     learner = Learner(use_case, models)
     learner.load(
@@ -58,7 +57,7 @@ def restore(use_case: AnyUseCase, parts: dict[str, bytes]) -> Learner:
             **load(parts[LEARNING], own),
             "models": models,
             "profiles": serving["profiles"],
-            "recent": [decode(event) for event in serving["recent_events"]],
+            "recent": serving["recent_events"],
         }
     )
     return learner

@@ -151,11 +151,11 @@ def dbstream() -> Model:
     from river import cluster
 
     return cluster.DBSTREAM(
-        clustering_threshold=0.9,
-        fading_factor=0.0005,
+        clustering_threshold=1.0,
+        fading_factor=0.0002,
         cleanup_interval=500,
-        intersection_factor=0.1,
-        minimum_weight=20.0,
+        intersection_factor=0.4,
+        minimum_weight=10.0,
     )
 
 
@@ -163,16 +163,14 @@ def denstream() -> Model:
     """Return DenStream (Cao et al., 2006)."""
     from river import cluster
 
-    return cluster.DenStream(
-        decaying_factor=0.01, beta=0.5, mu=20, epsilon=0.45, n_samples_init=1_000, stream_speed=100
-    )
+    return cluster.DenStream(decaying_factor=0.01, beta=0.5, mu=40, epsilon=0.6, n_samples_init=1_000, stream_speed=100)
 
 
 def stream_k_means() -> Model:
     """Return streaming k-means (O'Callaghan et al., 2002)."""
     from river import cluster
 
-    return cluster.STREAMKMeans(chunk_size=200, n_clusters=6, halflife=0.05, sigma=1.5, mu=1.5, seed=7)
+    return cluster.STREAMKMeans(chunk_size=200, n_clusters=10, halflife=0.1, sigma=0.8, mu=1.5, seed=7)
 
 
 shop_segments = UseCase(
@@ -196,11 +194,12 @@ shop_segments = UseCase(
         },
         truth_for_scoring=Truth(label=Named, patience="14h"),
         target=lambda named: named.kind,
+        smallest=0.03,
     ),
     candidates={
-        "dbstream": Candidate(dbstream, only=SHAPE, about="joins small dense places by the density they share"),
         "denstream": Candidate(denstream, only=SHAPE, about="joins small dense places that touch"),
-        "stream k-means": Candidate(stream_k_means, only=SHAPE, about="six centres, moved chunk by chunk"),
+        "dbstream": Candidate(dbstream, only=SHAPE, about="joins small dense places by the density they share"),
+        "stream k-means": Candidate(stream_k_means, only=SHAPE, about="ten centres, moved chunk by chunk"),
     },
     baselines={
         "bought or not": lambda c, seen: float(seen.bought > 0),

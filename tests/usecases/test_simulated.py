@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from functools import cache
 from itertools import dropwhile, islice
 from statistics import median
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 import pytest
@@ -15,7 +15,7 @@ from millrace.domain.errors import UseCaseError
 from millrace.domain.facts import Event
 from millrace.domain.metrics import badness
 from millrace.domain.simulation import Drift, Drifts, Simulator, available
-from millrace.domain.tasks import Classification
+from millrace.domain.tasks import Classification, Clustering
 from millrace.domain.usecase import AnyUseCase
 from millrace.learning.contest import score_for
 from millrace.learning.outcomes import Foreseeing
@@ -105,7 +105,7 @@ class Row(NamedTuple):
     features: dict[str, float]
     baseline: float
     oracle: float
-    truth: float
+    truth: Any
 
 
 @cache
@@ -131,15 +131,15 @@ def rows(name: str) -> list[Row]:
     ]
 
 
-def settled(case: AnyUseCase, told: Simulated) -> Iterator[tuple[str, float]]:
+def settled(case: AnyUseCase, told: Simulated) -> Iterator[tuple[str, Any]]:
     """Yield the truth of each event whose time has come."""
-    found: list[tuple[str, float]] = []
+    found: list[tuple[str, Any]] = []
     numbers = {one: float(number) for number, one in enumerate(told.oracle)}
     listening = Oracle(case, numbers)
     names_of = list(told.oracle)
 
     class Listening:
-        def add(self, predicted: float, truth: float) -> None:
+        def add(self, predicted: float, truth: Any) -> None:
             found.append((names_of[int(predicted)], truth))
 
     listening.score = Listening()  # type: ignore[assignment]
@@ -158,7 +158,8 @@ def scored(case: AnyUseCase, rows: list[Row], predicted: list[float]) -> float:
 def best_rule(case: AnyUseCase, rows: list[Row], feature: str) -> float:
     """Return how bad the best rule with one threshold on one feature is, chosen with all truths in hand.
 
-    It corrects what the best baseline says of a number by one amount on each side, and gives a yes one probability on each.
+    It corrects what the best baseline says of a number by one amount on each side, gives a yes one probability on each, and
+    makes two groups.
     """
     values = sorted(row.features[feature] for row in rows)
     thresholds = {values[len(values) * share // 100] for share in (1, 2, 5, 10, 20, 35, 50, 65, 80, 90, 95, 98, 99)}
@@ -167,6 +168,8 @@ def best_rule(case: AnyUseCase, rows: list[Row], feature: str) -> float:
 
 def by_rule(case: AnyUseCase, rows: list[Row], feature: str, threshold: float) -> list[float]:
     sides = [row.features[feature] >= threshold for row in rows]
+    if isinstance(case.task, Clustering):
+        return [float(side) for side in sides]
     if isinstance(case.task, Classification):
         shares = {
             side: (sum(row.truth for row, it in zip(rows, sides, strict=True) if it == side) + 1)
