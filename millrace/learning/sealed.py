@@ -10,7 +10,6 @@ import io
 import pickle
 from collections.abc import Callable, Mapping
 from hashlib import sha256
-from random import Random
 from types import BuiltinMethodType, MethodType
 from typing import Any, Literal
 
@@ -173,15 +172,20 @@ DRAWS = frozenset({"gauss", "random", "uniform"})
 """Methods of a random generator that a state may hold; River's k-means places new features by one."""
 
 
-def draws_of(rng: Random, name: str) -> Any:
+def _is_generator(it: object) -> bool:
+    """Tell whether it is Python's own random generator, as the allow-list does: by name, for nothing is drawn here."""
+    return (type(it).__module__, type(it).__qualname__) == ("random", "Random")
+
+
+def draws_of(rng: Any, name: str) -> Any:
     """Return one of a generator's own methods. Pickle would fetch it by `getattr`, which the allow-list must not know."""
-    if type(rng) is not Random or name not in DRAWS:
+    if not _is_generator(rng) or name not in DRAWS:
         raise Untrusted(f"a state may hold a generator's {', '.join(sorted(DRAWS))}, not {type(rng).__name__}.{name}")
     return getattr(rng, name)
 
 
 def _reduced(method: MethodType) -> tuple[Any, ...]:
-    if type(method.__self__) is Random:
+    if _is_generator(method.__self__):
         return draws_of, (method.__self__, method.__name__)
     return method.__reduce__()  # type: ignore[return-value]
 

@@ -48,7 +48,14 @@ def test_it_carries_nothing_that_was_made_on_this_machine(wheel: zipfile.ZipFile
 
 def test_its_extras_are_the_ones_the_documents_name(wheel: zipfile.ZipFile) -> None:
     """`pip install millrace[serve]` brings what serving needs, and so on."""
-    assert set(metadata(wheel).get_all("Provides-Extra") or []) == {"train", "serve", "pages", "embedded", "all"}
+    assert set(metadata(wheel).get_all("Provides-Extra") or []) == {
+        "train",
+        "serve",
+        "pages",
+        "notebook",
+        "embedded",
+        "all",
+    }
 
 
 def test_it_carries_its_licence(wheel: zipfile.ZipFile) -> None:
