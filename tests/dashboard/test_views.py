@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -84,7 +85,7 @@ def test_predictions_show_their_error_once_the_truth_is_known() -> None:
     one = Published(
         event_id="e",
         key="k",
-        occurred_at="2024-01-01T00:00:00Z",
+        occurred_at=datetime(2024, 1, 1, tzinfo=UTC),
         state_id="x.0.1.7~2",
         champion="a",
         value=12.0,

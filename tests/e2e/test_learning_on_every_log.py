@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,12 +10,14 @@ from pathlib import Path
 import pytest
 
 from millrace.adapters.bus.kafka import KafkaBus
+from millrace.adapters.online.port import Version
 from millrace.learning.digest import digest
 from millrace.learning.serving import ServingState
 from millrace.rehearsal import rehearse
 from tests.kafka import embedded_bus, embedded_log, real_kafka
 from tests.trainer.world import KEYS, World, facts, learn_all, parcels
 from trainer.rebuild import Rebuilding
+from trainer.training import Training
 
 N = 900
 
@@ -59,16 +62,26 @@ async def test_the_same_facts_give_the_same_state_on_every_log(world: World) -> 
     await second.close()
 
 
+async def published(training: Training, world: World) -> bytes:
+    """Let what is offered go out until the store has the newest state; return its snapshot."""
+    snapshots, newest = training._outlets.snapshots, Version(training.shard.epoch, training.shard.offset)
+    async with asyncio.timeout(20):
+        publishing = asyncio.create_task(snapshots.run())
+        while await world.online.version("parcels", 0) != newest:
+            snapshots.offer(training.shard)
+            await asyncio.sleep(0.01)
+    publishing.cancel()
+    found = await world.online.fetch("parcels", 0)
+    assert found is not None
+    return found.sealed
+
+
 async def test_what_is_served_is_a_state_that_can_be_rebuilt(world: World) -> None:
     """The newest snapshot names a state; rebuilding that state matches, and its digest is the learner's."""
     await world.produce(facts(N))
     training = await world.trainer()
     await learn_all(training, N)
-    training._outlets.snapshots._due = 0.0
-    training._outlets.snapshots.offer(training.shard)
-    waiting = training._outlets.snapshots._waiting
-    assert waiting is not None
-    serving = ServingState.open(parcels, waiting[3], KEYS.verify)
+    serving = ServingState.open(parcels, await published(training, world), KEYS.verify)
     assert serving.header.state_id == str(training.shard.state_id)
     rebuilding = Rebuilding(parcels, 0, world.bus(), world.checkpoints())
     rebuilt = await rebuilding.rebuild(training.shard.state_id)
