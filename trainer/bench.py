@@ -199,9 +199,9 @@ async def learner_on(kafka: str, name: str, records: int, rounds: int, say: Prog
     is nothing the loop waits for.
     """
     from millrace.adapters.archive.recorded import load
-    from millrace.usecases import find, names
+    from millrace.usecases import default, find
 
-    chosen = find(name or next(it for it in names() if find(it).source))
+    chosen = find(name or default())
     if chosen.source is None:
         raise UseCaseError(f"{chosen.name} has no recorded source to measure on")
     facts = load(chosen.source)[:records]

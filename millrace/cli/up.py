@@ -46,7 +46,7 @@ def _url(param: typer.CallbackParam, given: str) -> str:
 
 def up(
     use_case: Annotated[
-        list[str], typer.Option(help="What to learn; may be repeated. By default the first with a recorded source.")
+        list[str], typer.Option(help="What to learn; may be repeated. By default the one that is made for it.")
     ] = [],  # noqa: B006 - typer wants the default here, and nobody changes it
     kafka: Annotated[
         str, typer.Option(metavar="HOST:PORT|local", callback=_log, help="Use this Kafka, or run a real one here.")
@@ -99,13 +99,6 @@ def up(
 
 def _found(wished: list[str]) -> list[str]:
     """Return the use cases to run; raise `UnknownUseCase` for a name that is none."""
-    from millrace.domain.errors import UseCaseError
-    from millrace.usecases import find, names
+    from millrace.usecases import default, find
 
-    if wished:
-        return list(dict.fromkeys(find(name).name for name in wished))
-    recorded = (name for name in names() if find(name).source is not None)
-    first = next(recorded, None)
-    if first is None:
-        raise UseCaseError("no use case has a recorded source: name one with --use-case")
-    return [first]
+    return list(dict.fromkeys(find(name).name for name in wished)) or [default()]

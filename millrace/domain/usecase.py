@@ -76,7 +76,7 @@ _NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 
 
 class UseCase(Generic[E, P, L]):
-    """One question asked of one stream.
+    """One question asked of one stream. One that ships `by_default` is taken where a command is told no name.
 
     Raises `UseCaseError`, saying what to change, when the parts do not fit together.
     """
@@ -94,6 +94,7 @@ class UseCase(Generic[E, P, L]):
         baselines: Mapping[str, Callable[[E, P], float]] | None = None,
         source: Recorded | None = None,
         simulator: Simulator | None = None,
+        by_default: bool = False,
         seed: int = 7,
         ledger_limit: int = 512 * 1024 * 1024,
         allowed_gap: str = "30d",
@@ -114,6 +115,7 @@ class UseCase(Generic[E, P, L]):
         self.baselines = dict(baselines or {})
         self.source = source
         self.simulator = simulator
+        self.by_default = by_default
         self.seed = seed
         self.ledger_limit = ledger_limit
         self.allowed_gap = allowed_gap

@@ -29,6 +29,11 @@ def find(name: str) -> AnyUseCase:
     return defined_in(importlib.import_module(module_of(name)))
 
 
+def default() -> str:
+    """Return the name of the use case that is taken where none is named."""
+    return next(name for name in names() if find(name).by_default)
+
+
 def module_of(name: str) -> str:
     """Return the module a use case that ships is defined in."""
     return f"{__name__}.{name.replace('-', '_')}"

@@ -226,5 +226,6 @@ flight_delay = UseCase(
         "departure delay, corrected": lambda d, seen: d.departure_delay + seen.running,
         "route's decayed mean": usual,
     },
+    by_default=True,
     source=Recorded(files=FILES, facts=facts, about=ABOUT, licence=LICENCE),
 )

@@ -27,11 +27,11 @@ from millrace.learning.serving import ServingState
 from millrace.learning.states import snapshot_parts, when
 from millrace.runtime.settings import Connections
 from millrace.runtime.signing import PublicKeys, Signer
-from millrace.usecases import find, hash_of, names
+from millrace.usecases import default, find, hash_of
 
 pytestmark = pytest.mark.stack
 
-USE_CASE = names()[0]
+USE_CASE = default()
 LEARNT, ASKED = 3_000, 1_000
 
 SESSION = """

@@ -16,10 +16,10 @@ from millrace.adapters.registry.mlflow import MlflowRegistry, open_registry
 from millrace.adapters.registry.port import Registration, Registry
 from millrace.domain.errors import NotReady, Unreachable
 from millrace.runtime.settings import Connections
-from millrace.usecases import names
+from millrace.usecases import default
 from tests.adapters.conftest import free_port, silence
 
-USE_CASE = names()[0]
+USE_CASE = default()
 
 
 @pytest.fixture(params=["memory", "mlflow"])
