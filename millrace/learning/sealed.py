@@ -119,6 +119,7 @@ _NAMES = {
     "datetime": frozenset({"date", "datetime", "timedelta", "timezone"}),
     "functools": frozenset({"partial"}),
     "random": frozenset({"Random"}),
+    "statistics": frozenset({"NormalDist"}),  # what River's adaptive regression tree compares branches by
     "numpy": frozenset({"dtype", "ndarray", "float64", "int64"}),
     "numpy.core.multiarray": frozenset({"_reconstruct", "scalar"}),
     "numpy._core.multiarray": frozenset({"_reconstruct", "scalar"}),
