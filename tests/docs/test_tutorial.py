@@ -30,4 +30,4 @@ def test_the_tutorial_runs_as_written(tmp_path: Path) -> None:
             said[block["text"].strip()] = run.stdout
     assert "all right" in said["millrace check slow_orders.py"]
     assert "2,000 events, 2,000 labels learnt" in said["python slow_orders.py"]
-    assert "2 passed" in said["python -m pytest -p millrace.testing.plugin"]
+    assert "2 passed" in said["python -m pytest"]

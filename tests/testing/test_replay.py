@@ -54,7 +54,7 @@ def test_pytest_checks_every_use_case_of_a_project(text: str, code: int, tmp_pat
     (tmp_path / "cases").mkdir()
     (tmp_path / "cases" / "parcels.py").write_text(text)
     (tmp_path / "pytest.ini").write_text("[pytest]\nmillrace_cases = cases/*.py\n")
-    command = [sys.executable, "-m", "pytest", "-p", "millrace.testing.plugin", "-q", str(tmp_path)]
+    command = [sys.executable, "-m", "pytest", "-q", str(tmp_path)]
     done = run(command, capture_output=True, text=True, cwd=tmp_path, check=False)
     assert done.returncode == code, done.stdout
     assert ("that is peeking" in done.stdout) == bool(code)
