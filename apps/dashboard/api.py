@@ -62,6 +62,10 @@ class Api:
         """Return the newest predictions, newest first."""
         return (await self._get(_path(name, "predictions"), replies.Predictions, limit=limit)).predictions
 
+    async def clusters(self, name: str) -> replies.Clusters:
+        """Return what the champion's clusters are like."""
+        return await self._get(_path(name, "clusters"), replies.Clusters)
+
     async def versions(self, name: str) -> list[replies.Version]:
         """Return the registered versions."""
         return (await self._get(_path(name, "models"), replies.Versions)).versions

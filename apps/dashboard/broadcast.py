@@ -18,6 +18,8 @@ log = structlog.get_logger()
 
 HISTORY_EVERY = 60.0
 VERSIONS_EVERY = 10.0
+CLUSTERING = "clustering"
+"""The task of use cases that group events: they have clusters to show."""
 PREDICTIONS = 300
 """How many predictions are read to find those whose truth is known."""
 
@@ -148,7 +150,12 @@ class Broadcaster:
             return
         use_case.versions_at = now
         await self._try(self._versions(name, use_case))
+        if use_case.detail.task == CLUSTERING:
+            await self._try(self._clusters(name, use_case))
         use_case.example = await self.api.example(name)
+
+    async def _clusters(self, name: str, use_case: Watched) -> None:
+        use_case.clusters = await self.api.clusters(name)
 
     async def _versions(self, name: str, use_case: Watched) -> None:
         try:

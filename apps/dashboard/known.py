@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from apps.dashboard import cards, standing
-from apps.dashboard.replies import Detail, Listed, Published, Readiness, Version
+from apps.dashboard.replies import Clusters, Detail, Listed, Published, Readiness, Version
 from millrace.domain.records import Scorecard
 
 HISTORY = 300
@@ -26,6 +26,7 @@ class Watched:
     scorecards: list[Scorecard] = field(default_factory=list)
     predictions: list[Published] = field(default_factory=list)
     versions: list[Version] = field(default_factory=list)
+    clusters: Clusters | None = None
     example: dict[str, Any] | None = None
     moved_at: float = 0.0
     history_at: float | None = None

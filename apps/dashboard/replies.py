@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from millrace.domain.clusters import Cluster, Sizes
 from millrace.domain.records import Prediction, Scorecard
 
 Value = float | int | str | bool | None
@@ -79,7 +80,7 @@ class Published(Prediction, frozen=True, kw_only=True):
     """A prediction with when it was made and, once known, the truth."""
 
     made_at: str | None = None
-    truth: float | None = None
+    truth: float | str | None = None
 
 
 class Predictions(Reply, frozen=True, kw_only=True):
@@ -106,6 +107,16 @@ class Versions(Reply, frozen=True, kw_only=True):
     versions: list[Version] = []
 
 
+class Clusters(Reply, frozen=True, kw_only=True):
+    """What the clusters of one candidate are like, the largest first."""
+
+    candidate: str = ""
+    noise: float = 0.0
+    window: int = 0
+    clusters: list[Cluster] = []
+    history: list[Sizes] = []
+
+
 class Readiness(Reply, frozen=True, kw_only=True):
     """Whether one use case can be asked, and why not."""
 
@@ -126,6 +137,7 @@ class Answered(Reply, frozen=True, kw_only=True):
 
     event_id: str = ""
     value: float | None = None
+    words: str | None = None
     unit: str = ""
     champion: str | None = None
     by_candidate: dict[str, float | None] = {}

@@ -7,8 +7,8 @@ from typing import Any
 
 import reflex as rx
 
-from apps.dashboard import form, standing, tables
-from apps.dashboard.broadcast import Viewer
+from apps.dashboard import form, groups, standing, tables
+from apps.dashboard.broadcast import CLUSTERING, Viewer
 from apps.dashboard.cards import Card
 from apps.dashboard.known import Known, Watched
 from apps.dashboard.platform import broadcaster
@@ -64,6 +64,10 @@ class UseCasePage(rx.State):
     settled: bool = False
     paused: bool = False
     versions: rx.Field[list[tables.Registered]] = rx.field(default_factory=list)
+    grouping: bool = False
+    groups: rx.Field[list[groups.Group]] = rx.field(default_factory=list)
+    groups_told: str = ""
+    sizes: rx.Field[dict[str, list[Any]]] = rx.field(default_factory=lambda: {"at": []})
 
     @rx.event
     def arrive(self) -> None:
@@ -106,6 +110,16 @@ class UseCasePage(rx.State):
         if not self.paused:
             self._list(use_case)
         update(self, versions=tables.registered(use_case.versions, self.shown))
+        self._group(use_case)
+
+    def _group(self, use_case: Watched) -> None:
+        found = use_case.clusters
+        update(self, grouping=use_case.detail.task == CLUSTERING)
+        if found is not None:
+            shown = groups.only(found, (it.id for it in found.clusters))
+            update(
+                self, groups=groups.groups(found), groups_told=groups.told(found), sizes=groups.history(shown.history)
+            )
 
     def _list(self, use_case: Watched) -> None:
         unit = use_case.detail.unit

@@ -56,6 +56,7 @@ class Reply:
 
     value: str = ""
     unit: str = ""
+    words: str = ""
     champion: str = ""
     state_id: str = ""
     until: str = ""
@@ -74,7 +75,7 @@ def foreseen(predictions: Iterable[Published], use_case: str, unit: str, *, sett
 
 
 def _foreseen(it: Published, use_case: str, unit: str) -> Foreseen:
-    error = None if it.truth is None or it.value is None else it.value - it.truth
+    error = None if it.value is None or not isinstance(it.truth, int | float) else it.value - it.truth
     date, _, time = words.moment(it.occurred_at.isoformat()).partition(" ")
     return Foreseen(
         event_id=it.event_id,
@@ -82,7 +83,7 @@ def _foreseen(it: Published, use_case: str, unit: str) -> Foreseen:
         time=time,
         key=it.key,
         predicted=" ".join(words.quantity(it.value, unit)).strip(),
-        truth=words.number(it.truth),
+        truth=it.truth if isinstance(it.truth, str) else words.number(it.truth),
         error=words.change(error),
         state=words.state(it.state_id, use_case),
     )
@@ -123,6 +124,7 @@ def reply(answered: Answered, use_case: str, keys: Mapping[str, str]) -> Reply:
     return Reply(
         value=value,
         unit=unit,
+        words=answered.words or "",
         champion=answered.champion or "",
         state_id=answered.state_id,
         until=words.minute(answered.trained_until),

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from millrace.domain.metrics import IN_THE_TARGETS_UNIT, higher_is_better
 
 METRICS = {
+    "adjusted_rand": "Adjusted Rand",
     "brier": "Brier score",
     "ece": "Calibration error",
     "log_loss": "Log loss",
@@ -16,6 +17,7 @@ METRICS = {
     "recall_at_1pct": "Recall at 1 %",
     "rmse": "RMSE",
     "roc_auc": "ROC AUC",
+    "v_measure": "V-measure",
 }
 NOTHING = "–"
 
@@ -43,11 +45,13 @@ def change(value: float | None, *, like: float | None = None) -> str:
 
 
 def quantity(value: float | None, unit: str) -> tuple[str, str]:
-    """Write an answer and its unit; a probability reads as per cent. Numbers of a unit share their places.
+    """Write an answer and its unit; a probability reads as per cent, a cluster by its id. Numbers of a unit share places.
 
-    >>> quantity(0.8312, "probability"), quantity(12.0, "min")
-    (('83.1', '%'), ('12.00', 'min'))
+    >>> quantity(0.8312, "probability"), quantity(12.0, "min"), quantity(3.0, "cluster"), quantity(-1.0, "cluster")
+    (('83.1', '%'), ('12.00', 'min'), ('Cluster 3', ''), ('None', ''))
     """
+    if unit == "cluster" and value is not None:
+        return f"Cluster {value:.0f}" if value > 0 else "None", ""
     if unit == "probability" and value is not None:
         return f"{value * 100:.1f}", "%"
     small = value is not None and abs(value) < 100

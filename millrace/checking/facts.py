@@ -13,7 +13,7 @@ from millrace.checking.findings import Finding, Level
 from millrace.checking.places import Places
 from millrace.checking.sample import Sample, available
 from millrace.domain.facts import Event, Label
-from millrace.domain.tasks import Classification
+from millrace.domain.tasks import Classification, Clustering
 from millrace.domain.times import SECOND
 from millrace.domain.usecase import AnyUseCase, Fact, Features
 from millrace.learning.profiles import Memory
@@ -137,10 +137,10 @@ class Facts:
 
     def _target_type(self, truths: Sequence[Any], line: int) -> Iterator[Finding]:
         yes_or_no = isinstance(self._case.task, Classification)
-        fitting = (bool,) if yes_or_no else (int, float)
+        fitting = (bool,) if yes_or_no else (str,) if isinstance(self._case.task, Clustering) else (int, float)
         strange = [it for it in truths if it is not None and (not isinstance(it, fitting) or _is_flag(it, yes_or_no))]
         if strange:
-            wanted = "yes or no (a bool)" if yes_or_no else "a number"
+            wanted = "yes or no (a bool)" if yes_or_no else "a name (a str)" if str in fitting else "a number"
             words = f"the target says {strange[0]!r}, a {type(strange[0]).__name__}; a {self._case.task.name} asks for {wanted}"
             yield self._wrong("target-type", line, words, "Convert it, or ask the other question")
         elif not [it for it in truths if it is not None]:

@@ -20,7 +20,10 @@ from millrace.learning.cluster_scores import NOISE
 from millrace.learning.identities import Identities
 
 RENEW_EVERY = 1_000
-"""Events between two looks at a model's clusters; the first are at 200, 400 and 800."""
+"""Events between two looks at a model's clusters; the first are at 200, 400, 800 and 1,600.
+
+A model that does not say where its clusters lie must keep their numbers meanwhile.
+"""
 FIRST_LOOK = 200
 SAMPLE_EVERY = 4
 """Events of which one is remembered as a member, to tell which cluster goes on as which;"""

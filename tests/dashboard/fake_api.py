@@ -10,7 +10,7 @@ import contextlib
 import math
 import random
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -135,10 +135,11 @@ class Stream:
 
 
 class FakeApi:
-    """Answers as the API does. `degraded` and `empty` make it say so."""
+    """Answers as the API does. `degraded` and `empty` make it say so; with `groups` the question is what kinds there are."""
 
-    def __init__(self, *, degraded: str | None = None, empty: bool = False) -> None:
+    def __init__(self, *, degraded: str | None = None, empty: bool = False, groups: bool = False) -> None:
         self.stream = Stream()
+        self.groups = groups
         self.degraded = degraded
         self.empty = empty
         self.random = random.Random()
@@ -166,9 +167,53 @@ class FakeApi:
             "source": {"about": "Made-up parcels", "licence": "CC0", "replay": True},
             "ready": True,
         }
+        if self.groups:
+            found |= {"task": "clustering", "unit": "cluster"}
         if self.degraded:
             found |= {"degraded": self.degraded, "serving_from": "registered"}
         return found
+
+    def clusters(self) -> dict[str, Any]:
+        """Return two clusters, one of which grows."""
+        wave = [300 + 20 * (n % 7) for n in range(40)]
+        words = {1: "few stops, long way", 4: "many stops, short way"}
+        return {
+            "use_case": "parcel-delay",
+            "state_id": self.stream.state_id,
+            "candidate": "linear",
+            "noise": 0.05,
+            "window": 10_000,
+            "clusters": [self._cluster(id_, its) for id_, its in words.items()],
+            "history": [
+                {
+                    "at": stamp(BEGAN + timedelta(hours=n)),
+                    "events": 1000,
+                    "sizes": {"1": 950 - it, "4": it, "noise": 50},
+                }
+                for n, it in enumerate(wave)
+            ],
+        }
+
+    def _cluster(self, id_: int, words: str) -> dict[str, Any]:
+        far = 1.4 if id_ == 4 else -0.6
+        quantiles = {"0.1": 2.0, "0.25": 4.0, "0.5": 7.0, "0.75": 11.0, "0.9": 15.0}
+        stops = {"wording": "stops", "mean": 7.4, "spread": 3.1, "quantiles": quantiles, "apart": far}
+        way = {"wording": "short/long way", "mean": 120.0, "spread": 31.0, "quantiles": quantiles, "apart": -far}
+        return {
+            "id": id_,
+            "words": words,
+            "size": 6_120 if id_ == 1 else 3_380,
+            "share": 0.612 if id_ == 1 else 0.338,
+            "before": 0.61 if id_ == 1 else 0.22,
+            "trend": "steady" if id_ == 1 else "growing",
+            "events": 88_000,
+            "since": stamp(BEGAN),
+            "features": {
+                "stops": {**stops, "overall_mean": 5.0, "overall_spread": 2.0},
+                "way": {**way, "overall_mean": 180.0, "overall_spread": 60.0},
+            },
+            "samples": [self.example()],
+        }
 
     def example(self) -> dict[str, Any]:
         pick = self.random
@@ -188,6 +233,7 @@ class FakeApi:
     def answer(self, event: dict[str, Any]) -> dict[str, Any]:
         value = 4 + event["distance"] / 40 + {"dry": 0, "rain": 3, "snow": 11}[event["weather"]]
         stream = self.stream
+        said = {"value": 4.0, "unit": "cluster", "words": "many stops, short way"} if self.groups else {}
         return {
             "event_id": event["parcel_id"],
             "value": value,
@@ -208,6 +254,7 @@ class FakeApi:
             "made_at": stamp(datetime.now(UTC)),
             "occurred_at": event.get("occurred_at", stamp(stream.now)),
             "serving_from": "live",
+            **said,
         }
 
     def versions(self) -> list[dict[str, Any]]:
@@ -263,6 +310,15 @@ async def flow(fake: FakeApi, every: float) -> None:
         fake.stream.step()
 
 
+def grouped(fake: FakeApi) -> Callable[[Request], Awaitable[JSONResponse]]:
+    """Return what answers for the clusters."""
+
+    async def clusters(_: Request) -> JSONResponse:
+        return JSONResponse(fake.clusters()) if fake.groups else problem(404, "Missing", "it groups nothing")
+
+    return clusters
+
+
 def routes(fake: FakeApi) -> Iterator[Route]:
     """Yield the API's routes."""
     stream = fake.stream
@@ -307,6 +363,7 @@ def routes(fake: FakeApi) -> Iterator[Route]:
     yield Route("/v1/use-cases/{uc}", use_case)
     yield Route("/v1/use-cases/{uc}/scorecards", scorecards)
     yield Route("/v1/use-cases/{uc}/predictions", predictions)
+    yield Route("/v1/use-cases/{uc}/clusters", grouped(fake))
     yield Route("/v1/use-cases/{uc}/models", models)
     yield Route("/v1/use-cases/{uc}/example", example)
     yield Route("/v1/use-cases/{uc}/predict", predict, methods=["POST"])

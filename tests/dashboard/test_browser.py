@@ -175,3 +175,25 @@ def test_what_is_not_there_is_said(tab: playwright.Page, api_port: int) -> None:
         expect(tab.get_by_text("The API knows no use case yet.")).to_be_visible()
         tab.goto("/use-case/nothing-such")
         expect(tab.get_by_role("heading", name="No such use case")).to_be_visible()
+
+
+@pytest.mark.parametrize("width", [390, 1440])
+def test_clusters_are_told_in_words(tab: playwright.Page, api_port: int, complaints: list[str], width: int) -> None:
+    """Where events are grouped, each cluster has a card: words, share, trend; and an answer says what its cluster is like."""
+    expect = playwright.expect
+    tab.set_viewport_size({"width": width, "height": 900})
+    with running(FakeApi(groups=True), api_port):
+        tab.goto("/use-case/parcel-delay")
+        cards = tab.locator("#groups > li")
+        expect(cards).to_have_count(2)
+        expect(cards.nth(1)).to_contain_text("many stops, short way")
+        expect(cards.nth(1)).to_contain_text("33.8%")
+        expect(cards.nth(1)).to_contain_text("growing")
+        expect(tab.locator("#clusters canvas")).to_be_visible()
+        cards.nth(1).get_by_text("Sample events").click()
+        expect(cards.nth(1)).to_contain_text("Weather")
+        tab.get_by_role("button", name="Predict").click()
+        expect(tab.locator("#answer-value")).to_have_text("Cluster 4")
+        expect(tab.locator("#answer-words")).to_have_text("many stops, short way")
+        assert tab.evaluate("document.documentElement.scrollWidth") <= width
+    assert complaints == []

@@ -8,8 +8,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from apps.dashboard import cards, standing, tables
-from apps.dashboard.replies import Answered, Detail, Published, Version
+from apps.dashboard import cards, groups, standing, tables
+from apps.dashboard.replies import Answered, Clusters, Detail, Published, Version
 from millrace.domain.records import Score, Scorecard
 from tests.dashboard.fake_api import FakeApi
 
@@ -114,3 +114,24 @@ def test_an_answer_names_its_state_and_ranks_who_gave_it() -> None:
     assert reply.state_id == fake.stream.state_id
     assert [it.role for it in reply.estimates] == ["champion", "challenger", "challenger", "baseline", "baseline"]
     assert tables.reply(Answered(value=0.25, unit="probability"), "x", {}).value == "25.0"
+
+
+def test_a_cluster_keeps_its_colour_whatever_becomes_of_the_others() -> None:
+    """The colour goes with the id, in cards and in the chart alike; those in no cluster have their own."""
+    found = msgspec.convert(FakeApi(groups=True).clusters(), Clusters)
+    cards_ = {it.id: it.key for it in groups.groups(found)}
+    lines = groups.history(found.history)["keys"]
+    assert cards_ == {"1": "cluster-1", "4": "cluster-4"}
+    assert lines == {"Cluster 1": "cluster-1", "Cluster 4": "cluster-4", "In no cluster": "baseline-2"}
+    alone = groups.history(groups.only(found, [4]).history)["keys"]
+    assert alone == {"Cluster 4": "cluster-4", "In no cluster": "baseline-2"}
+
+
+def test_the_true_group_of_an_event_is_shown_by_its_name() -> None:
+    """Where events are grouped there is no error to tell: the cluster stands beside the truth's name."""
+    made = Published(
+        event_id="a", key="k", occurred_at=datetime(2024, 1, 1, tzinfo=UTC), state_id="x.0.1.7", champion="a", value=3.0,
+        by_candidate={}, truth="bot",
+    )  # fmt: skip
+    (row,) = tables.foreseen([made], "x", "cluster", settled=True, most=5)
+    assert (row.predicted, row.truth, row.error) == ("Cluster 3", "bot", "–")

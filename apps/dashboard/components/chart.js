@@ -55,7 +55,8 @@ function colours(element) {
 
 function lines(series, window, palette) {
   const role = (name) => series.keys[name].replace(/-\d+$/, "");
-  const names = Object.keys(series.keys).sort((a, b) => ORDER[role(a)] - ORDER[role(b)]);
+  const place = (name) => ORDER[role(name)] ?? 0;
+  const names = Object.keys(series.keys).sort((a, b) => place(a) - place(b));
   return names.map((name) => {
     const leads = role(name) === "champion";
     const nth = Number(series.keys[name].split("-").pop()) - 1;
@@ -124,7 +125,7 @@ function option(series, element, window, name, unit) {
 }
 
 /** Scores over time. `history` starts it, each `point` continues it; `scheme` changes when its colours must. */
-export function ScoreChart({ history, point, window, metric, unit, scheme }) {
+export function ScoreChart({ history, point, window, metric, unit, scheme, label }) {
   const element = useRef(null);
   const chart = useRef(null);
   const series = useRef(begin({}));
@@ -154,6 +155,6 @@ export function ScoreChart({ history, point, window, metric, unit, scheme }) {
     const frame = requestAnimationFrame(draw);
     return () => cancelAnimationFrame(frame);
   }, [window, metric, unit, scheme]);
-  const label = `${metric} over time of all who compete; the table beside it gives the newest values`;
-  return createElement("div", { ref: element, className: "chart", role: "img", "aria-label": label });
+  const scores = `${metric} over time of all who compete; the table beside it gives the newest values`;
+  return createElement("div", { ref: element, className: "chart", role: "img", "aria-label": label ?? scores });
 }

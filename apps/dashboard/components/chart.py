@@ -22,6 +22,7 @@ class ScoreChart(rx.NoSSRComponent):
     metric: rx.Var[str]
     unit: rx.Var[str]
     scheme: rx.Var[str]
+    label: rx.Var[str]
 
 
 score_chart = ScoreChart.create

@@ -105,6 +105,7 @@ def _answer() -> View:
             rx.el.span(it.unit, class_name="huge-unit"),
             class_name="answer",
         ),
+        rx.cond(it.words != "", rx.el.p(it.words, class_name="group-words", id="answer-words")),
         rx.cond(it.degraded != "", rx.el.p("Degraded: ", it.degraded, class_name="reason")),
         rx.el.dl(
             _pair("State", rx.el.code(it.state_id, id="answer-state")),

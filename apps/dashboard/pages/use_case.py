@@ -7,6 +7,7 @@ import reflex as rx
 from apps.dashboard.components.frame import empty, frame, link, skeleton
 from apps.dashboard.components.view import Expression, View
 from apps.dashboard.pages.ask import answer_panel, form_panel
+from apps.dashboard.pages.groups import clusters_panel
 from apps.dashboard.pages.overview import fact, status
 from apps.dashboard.pages.standing import chart_panel, standing_panel
 from apps.dashboard.pages.streams import predictions_panel, versions_panel
@@ -27,6 +28,7 @@ def _found() -> View:
     return rx.fragment(
         _head(),
         rx.el.div(chart_panel(), standing_panel(), class_name="grid"),
+        rx.cond(page.grouping, rx.el.div(clusters_panel(), class_name="whole")),
         rx.el.div(form_panel(), answer_panel(), class_name="grid"),
         rx.el.div(predictions_panel(), versions_panel(), class_name="grid"),
     )
