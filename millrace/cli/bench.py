@@ -59,3 +59,51 @@ def learner(
             f"Millrace on {found.log}: {found.millrace_events_per_second:,.0f} events/s; bare River: "
             f"{found.bare_events_per_second:,.0f}; ratio {found.ratio:.2f} (rounds: {', '.join(map(str, found.ratios))})"
         )
+
+
+GROUPING_EXAMPLES = """
+Examples:
+
+  millrace bench clusters USE_CASE                    50,000 simulated events
+
+  millrace bench clusters USE_CASE --events 100000 --json
+"""
+
+
+@bench.command(epilog=GROUPING_EXAMPLES)
+def clusters(
+    use_case: Annotated[str, typer.Argument(help="A use case that groups events, and has a simulator.")],
+    events: Annotated[int, typer.Option(min=10_000, help="Simulated events.")] = 50_000,
+    seed: Annotated[int | None, typer.Option(show_default="the use case's", help="Which simulated stream.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print the outcome as JSON.")] = False,
+) -> None:
+    """Compare the clusters of each candidate with batch k-means on the same events, and with themselves over time."""
+    from millrace.runtime.determinism import fix_hash_seed
+
+    fix_hash_seed()
+    import msgspec
+
+    from millrace.cli.consoles import ERR, OUT
+    from millrace.rehearsal.grouping import bench_grouping
+    from millrace.rehearsal.simulated import simulate
+    from millrace.usecases import find
+
+    chosen = find(use_case)
+    ERR.print(f"Grouping {events:,} simulated events …")
+    found = bench_grouping(chosen, simulate(chosen, events, chosen.seed if seed is None else seed).facts)
+    if json:
+        sys.stdout.write(msgspec.json.encode(found).decode() + "\n")
+        return
+    OUT.print(
+        f"Over the newest {found.window:,} labelled events, {found.groups} true groups. Batch k-means on the same: "
+        f"V-measure {found.ceiling['v_measure']:.3f}, adjusted Rand {found.ceiling['adjusted_rand']:.3f}."
+    )
+    for name, it in found.candidates.items():
+        OUT.print(
+            f"\n[bold]{name}[/bold]: V-measure {it.v_measure:.3f} ({it.of_ceiling:.0%} of the ceiling), adjusted Rand "
+            f"{it.adjusted_rand:.3f}, noise {it.noise:.1%}, stability {it.stability or 0:.3f}, {it.ids} ids given"
+        )
+        for one in it.told:
+            OUT.print(
+                f"  {one.id:>3}  {one.share:>6.1%}  {one.words}  (mostly {' > '.join(k or '–' for k in one.mostly)})"
+            )

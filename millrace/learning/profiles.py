@@ -11,6 +11,7 @@ import msgspec
 
 from millrace.domain.errors import UseCaseError
 from millrace.domain.profiles import Profiles, ProfileSpec
+from millrace.domain.tasks import Clustering
 from millrace.domain.times import Micros
 from millrace.domain.usecase import AnyUseCase
 from millrace.learning.tables import OF_THE_EVENT_AT_HAND, Cells, Table, table_for
@@ -31,6 +32,10 @@ class Memory:
         self._by_labels: list[tuple[Callable[..., None], KeyOf, Callable[[Any, Any], Any]]] = []
         for name, spec in specs.items():
             arity, value = _value_of(use_case, name, spec)
+            if arity == 2 and isinstance(use_case.task, Clustering):
+                raise UseCaseError(
+                    f"{use_case.name}: profile {name!r} learns from labels; where events are grouped, truth only scores"
+                )
             updates = self._by_labels if arity == 2 else self._by_events
             updates.append((self.tables[name].add, keys[name], value))
 

@@ -62,7 +62,7 @@ class Visit:
         self.cart: list[Product] = []
         self.page: str | None = None
         self.referrer = rng.choice(REFERRERS)
-        told = way if rng.random() >= WRONG else rng.choice(NAMES)
+        told = way if rng.random() >= WRONG else rng.choice(list(WAYS))
         self.told = told if rng.random() < NAMED else None
         self.known_at = starts + timedelta(seconds=round(3_600 * min(1 + exp(rng.gauss(0.9, 0.6)), 11.5), 3))
 

@@ -18,6 +18,9 @@ from millrace import (
     km_since,
     last_value,
     seconds_since,
+    session_count,
+    session_mean,
+    session_sum,
     window_count,
     window_mean,
     window_sum,
@@ -27,6 +30,7 @@ from millrace.domain.profiles import Profile
 from millrace.learning.digest import digest
 from millrace.learning.profiles import Memory
 from millrace.learning.tables import table_for
+from tests.learning import kinds
 from tests.trainer.world import START, Delivered, Parcel, parcels
 
 HOUR = 3_600_000_000
@@ -228,3 +232,36 @@ def test_label_profiles_do_not_move_before_the_truth_is_settled() -> None:
     assert (memory.seen(event, 1).busy, memory.seen(event, 1).depot) == (1, 0.0)  # type: ignore[attr-defined]
     memory.settled(event, Delivered(known_at=START, parcel_id="a", minutes_late=4.0), 1)
     assert memory.seen(event, 2).depot == 4.0  # type: ignore[attr-defined]
+
+
+@given(st.lists(st.tuples(st.integers(0, 40 * HOUR // 4), st.integers(-100, 100)), min_size=1, max_size=40))
+def test_a_session_lasts_until_the_first_pause(stream: list[tuple[int, int]]) -> None:
+    """Count, sum and mean are those of the values since the last pause of an hour or more."""
+    stream = sorted(stream)
+    specs = (session_count(gap="1h"), session_sum("x", gap="1h"), session_mean("x", gap="1h", unseen=-1.0))
+    tables = [table_for(it.spec) for it in specs]
+    begins = 0
+    for n, (at, value) in enumerate(stream):
+        for table in tables:
+            table.add("k", value, at)
+        begins = n if n and at - stream[n - 1][0] >= HOUR else begins
+    inside = [value for _, value in stream[begins:]]
+    now = stream[-1][0]
+    assert [it.value("k", now) for it in tables] == [len(inside), sum(inside), sum(inside) / len(inside)]
+    assert [it.value("k", now + HOUR) for it in tables] == [0, 0.0, -1.0]
+    tables[0].forget(now + HOUR)
+    assert not tables[0].cells
+
+
+def test_where_events_are_grouped_no_profile_learns_from_labels() -> None:
+    """Truth scores and nothing else: such a profile is refused when the use case is first run."""
+
+    class Peeking(Profiles):
+        kinds = last_value(lambda v, label: label.kind, unseen="")
+
+    case = kinds.use_case()
+    peeking = UseCase(
+        case.name, case.question, case.event, Peeking, features=case.features, task=case.task, candidates=case.candidates
+    )  # fmt: skip
+    with pytest.raises(UseCaseError, match="truth only scores"):
+        Memory(peeking)

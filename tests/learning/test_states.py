@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from millrace.domain.errors import Untrusted
 from millrace.learning.digest import digest
 from millrace.learning.learner import Learner
-from millrace.learning.sealed import Header, load, peek, seal, unseal
+from millrace.learning.sealed import Header, dump, load, peek, seal, unseal
 from millrace.learning.serving import ServingState
 from millrace.learning.shard import Shard
 from millrace.learning.states import restore
@@ -90,7 +90,10 @@ def test_what_is_left_out_of_the_digest_never_matters() -> None:
     def train(poison: bool) -> list[dict[object, float]]:
         from river.proba import Gaussian
 
-        model, rng = tree.HoeffdingTreeClassifier(grace_period=30, memory_estimate_period=10**12), random.Random(3)
+        model, rng = (
+            tree.HoeffdingTreeClassifier(grace_period=30, memory_estimate_period=10**12),
+            random.random.Random(3),
+        )
         answers = []
         for step in range(600):
             x = {"a": rng.random(), "b": rng.random()}
@@ -112,7 +115,10 @@ def test_two_trees_that_learnt_the_same_have_one_digest() -> None:
     from river import tree
 
     def grown() -> object:
-        model, rng = tree.HoeffdingTreeClassifier(grace_period=30, memory_estimate_period=10**12), random.Random(3)
+        model, rng = (
+            tree.HoeffdingTreeClassifier(grace_period=30, memory_estimate_period=10**12),
+            random.random.Random(3),
+        )
         for _ in range(600):
             x = {"a": rng.random(), "b": rng.random()}
             model.learn_one(x, x["a"] > 0.5)
@@ -193,3 +199,15 @@ def test_a_header_says_what_the_state_is_of() -> None:
     assert (header.state_id, header.champion, header.kind) == ("parcels.0.1.5", "linear", "checkpoint")
     assert header.trained_until
     assert header.digest
+
+
+def test_a_generator_may_be_held_by_its_draws_and_nothing_else_of_it() -> None:
+    """River's k-means holds its generator's `gauss`; pickle would fetch it by `getattr`, which could fetch anything."""
+    rng = random.Random(3)
+    held = load(dump({"rng": rng, "draw": rng.gauss}), "nobody")
+    assert held["draw"](0, 1) == random.Random(3).gauss(0, 1)
+    assert held["draw"].__self__ is held["rng"]
+    with pytest.raises(Untrusted, match=r"not Random\.seed"):
+        load(dump(rng.seed), "nobody")
+    with pytest.raises(Untrusted, match=r"may not hold builtins\.getattr"):
+        load(pickle.dumps(rng.gauss), "nobody")
