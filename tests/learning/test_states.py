@@ -92,7 +92,7 @@ def test_what_is_left_out_of_the_digest_never_matters() -> None:
 
         model, rng = (
             tree.HoeffdingTreeClassifier(grace_period=30, memory_estimate_period=10**12),
-            random.random.Random(3),
+            random.Random(3),
         )
         answers = []
         for step in range(600):
@@ -117,7 +117,7 @@ def test_two_trees_that_learnt_the_same_have_one_digest() -> None:
     def grown() -> object:
         model, rng = (
             tree.HoeffdingTreeClassifier(grace_period=30, memory_estimate_period=10**12),
-            random.random.Random(3),
+            random.Random(3),
         )
         for _ in range(600):
             x = {"a": rng.random(), "b": rng.random()}
