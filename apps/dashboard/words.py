@@ -51,7 +51,7 @@ def quantity(value: float | None, unit: str) -> tuple[str, str]:
     (('83.1', '%'), ('12.00', 'min'), ('Cluster 3', ''), ('None', ''))
     """
     if unit == "cluster" and value is not None:
-        return f"Cluster {value:.0f}" if value > 0 else "None", ""
+        return f"Cluster {value:.0f}" if value >= 0 else "None", ""
     if unit == "probability" and value is not None:
         return f"{value * 100:.1f}", "%"
     small = value is not None and abs(value) < 100
