@@ -1,7 +1,7 @@
 """The digest of a state: equal for equal states, whatever process, hash seed or object identity made them.
 
 A plain pickle differs with memoised strings and the order of sets, so the state is pickled by Python-level rules: texts,
-bytes and numbers are never memoised, sets are sorted, and what is known to differ without ever mattering is left out.
+bytes, numbers and moments are never memoised, sets are sorted, and what is known to differ without ever mattering is left out.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import pickle
 from collections.abc import Callable
+from datetime import datetime
 from hashlib import blake2b
 from typing import Any, ClassVar
 
@@ -39,8 +40,8 @@ class _Canonical(_PythonPickler):  # type: ignore[misc]
     dispatch: ClassVar[dict[type, Callable[..., None]]] = dict(_PythonPickler.dispatch)
 
     def memoize(self, obj: Any) -> None:
-        """Memoise containers and objects only: whether two equal texts are one object is chance."""
-        if not isinstance(obj, str | bytes | int | float):
+        """Memoise containers and objects only: whether two equal texts, numbers or moments are one object is chance."""
+        if not isinstance(obj, str | bytes | int | float | datetime):
             super().memoize(obj)
 
     def reducer_override(self, obj: Any) -> Any:

@@ -8,6 +8,7 @@ import pickle
 import random
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -211,3 +212,10 @@ def test_a_generator_may_be_held_by_its_draws_and_nothing_else_of_it() -> None:
         load(dump(rng.seed), "nobody")
     with pytest.raises(Untrusted, match=r"may not hold builtins\.getattr"):
         load(pickle.dumps(rng.gauss), "nobody")
+
+
+def test_whether_two_equal_moments_are_one_object_does_not_matter() -> None:
+    """Labels of one visit may share the object or not, as it happens: the state is the same."""
+    at, again = (datetime(2024, 1, 1, tzinfo=UTC) for _ in range(2))
+    assert at is not again
+    assert digest({"a": at, "b": at}) == digest({"a": at, "b": again})
