@@ -138,12 +138,14 @@ class Trainer(Service):
         if self._training is not None:
             self._training.stopping = True
         self.set_shutdown()
-        await asyncio.wait_for(self._done.wait(), 8.0)
+        async with asyncio.timeout(8.0):
+            await self._done.wait()
 
 
 async def _let_go(closing: Coroutine[Any, Any, None]) -> None:
     """Close what may be gone already: a client of a dead log would wait for it for ever."""
     try:
-        await asyncio.wait_for(closing, CLOSE_WITHIN)
+        async with asyncio.timeout(CLOSE_WITHIN):
+            await closing
     except (TimeoutError, MillraceError, OSError) as error:
         log.info("closed without an answer", reason=repr(error))

@@ -79,7 +79,8 @@ class Snapshots:
         """
         while True:
             try:
-                await asyncio.wait_for(self._wake.wait(), LOOK_EVERY)
+                async with asyncio.timeout(LOOK_EVERY):
+                    await self._wake.wait()
             except TimeoutError:
                 await self._look()
                 continue

@@ -69,7 +69,8 @@ class Broadcaster:
     async def _pause(self) -> None:
         """Wait until the next look is due, or a viewer comes; without viewers, until one comes."""
         try:
-            await asyncio.wait_for(self._came.wait(), self._every if self.viewers else None)
+            async with asyncio.timeout(self._every if self.viewers else None):
+                await self._came.wait()
         except TimeoutError:
             return
 

@@ -36,7 +36,7 @@ def _group() -> None:
 def learner(
     use_case: Annotated[str, typer.Option(help="Whose models, features and recording.")] = "",
     kafka: Annotated[str, typer.Option(help="embedded, local, or HOST:PORT.")] = "embedded",
-    records: Annotated[int, typer.Option(min=2_000, help="Events and labels a round.")] = 40_000,
+    records: Annotated[int, typer.Option(min=2_000, help="Events and labels a round.")] = 60_000,
     rounds: Annotated[int, typer.Option(min=1, help="Pairs of runs; the median ratio is told.")] = 3,
     json: Annotated[bool, typer.Option("--json", help="Print the outcome as JSON.")] = False,
 ) -> None:

@@ -196,7 +196,9 @@ class Learner:
         self.counters["learnt"] += 1
         if fallen:
             self._out(fallen, outcomes)
-        self._alarm(self.drift.erred(self.contest.losses, due.occurred), step, outcomes)
+        drifted = self.drift.erred(self.contest.losses, due.occurred)
+        if drifted is not None:
+            self._alarm(drifted, step, outcomes)
 
     def _remember(self, due: Entry) -> None:
         try:

@@ -10,6 +10,8 @@ import heapq
 from collections.abc import Iterable, Iterator
 from typing import Any, Literal
 
+import msgspec
+
 from millrace.domain.facts import Event, Label
 from millrace.domain.tasks import Truth
 from millrace.domain.times import SECOND, Micros, micros
@@ -31,39 +33,24 @@ NO_TRUTH = Truth(Label, patience="1d")
 LabelOutcome = Literal["matched", "early", "duplicate", "conflicting", "late", "unmatchable"]
 
 
-class Entry:
+class Entry(msgspec.Struct):
     """One waiting prediction, as it was made or packed, with its label once known.
 
     `rank` is the seeded hash of the event's id: the order among what falls due together. `size` is what it counts for.
     Settled (at `settled_at`), it has its truth, or no label because patience ran out.
     """
 
-    __slots__ = (
-        "event",
-        "event_id",
-        "expires",
-        "features",
-        "foreseen",
-        "label",
-        "occurred",
-        "packed",
-        "rank",
-        "settled_at",
-        "size",
-    )
-
-    def __init__(self, event_id: str, occurred: Micros, expires: Micros, rank: int, size: int) -> None:
-        self.event_id = event_id
-        self.occurred = occurred
-        self.expires = expires
-        self.rank = rank
-        self.size = size
-        self.label: Any = None
-        self.packed: bytes | None = None
-        self.event: Any = None
-        self.features: Features = {}
-        self.foreseen: Foreseen = {}
-        self.settled_at: Micros = 0
+    event_id: str
+    occurred: Micros
+    expires: Micros
+    rank: int
+    size: int
+    label: Any = None
+    packed: bytes | None = None
+    event: Any = None
+    features: Any = None
+    foreseen: Any = None
+    settled_at: Micros = 0
 
 
 Agenda = list[tuple[Micros, int, str]]
@@ -145,11 +132,12 @@ class Ledger:
             self._weight = len(packed)
         self._expected += 1
         expires = at + self._patience
-        entry = Entry(event_id, at, expires, rank(self._seed, event_id), self._weight)
+        its_rank = rank(self._seed, event_id)
         if len(self.waiting) < UNPACKED and self._packing.may_stay(event):
-            entry.event, entry.features, entry.foreseen = event, features, foreseen
+            entry = Entry(event_id, at, expires, its_rank, self._weight, None, None, event, features, foreseen)
         else:
-            entry.packed = packed or self._packing.pack(event, features, foreseen)
+            packed = packed or self._packing.pack(event, features, foreseen)
+            entry = Entry(event_id, at, expires, its_rank, self._weight, None, packed)
         self.waiting[event_id] = entry
         self.bytes += self._weight
         self._to_expire.put(expires, event_id)
@@ -275,8 +263,7 @@ class Ledger:
         self._packing.shapes.load(kept["shapes"])
         self.waiting = {}
         for event_id, occurred, expires, its_rank, size, label, packed in kept["waiting"]:
-            entry = self.waiting[event_id] = Entry(event_id, occurred, expires, its_rank, size)
-            entry.label, entry.packed = label, packed
+            self.waiting[event_id] = Entry(event_id, occurred, expires, its_rank, size, label, packed)
         self._to_expire.load(kept["to_expire"])
         self._to_forget.load(kept["to_forget"])
         self._to_give_up.load(kept["to_give_up"])

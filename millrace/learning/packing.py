@@ -118,7 +118,13 @@ def _in_utc(moments: list[str]) -> Callable[[Event], bool]:
         return lambda event: its(event).tzinfo is UTC
     all_of = attrgetter(first, *others)
 
-    return lambda event: all(moment is None or moment.tzinfo is UTC for moment in all_of(event))
+    def in_utc(event: Event) -> bool:
+        for moment in all_of(event):  # noqa: SIM110 - `all` of a generator takes twice as long, for every event
+            if moment is not None and moment.tzinfo is not UTC:
+                return False
+        return True
+
+    return in_utc
 
 
 def _options(kind: msgspec.inspect.Type) -> list[msgspec.inspect.Type]:

@@ -44,7 +44,8 @@ async def _serve(service: Service, health: Health) -> int:
         health.died(service.label, repr(service.crash_reason))
         log.error("a task has died", service=service.label, reason=repr(service.crash_reason))
     try:
-        await asyncio.wait_for(service.stop(), STOP_WITHIN)
+        async with asyncio.timeout(STOP_WITHIN):
+            await service.stop()
     except TimeoutError:
         log.error("stopping took too long", seconds=STOP_WITHIN)
         return 1

@@ -183,7 +183,8 @@ class Supervisor:
     async def _pause(self, seconds: float) -> bool:
         """Wait; return whether all is to stop."""
         try:
-            await asyncio.wait_for(self._stopping.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await self._stopping.wait()
         except TimeoutError:
             return False
         return True
