@@ -72,7 +72,7 @@ class Feed:
         patient = self._now() - self._oldest < self._idle_timeout
         ended = [where for where in self._waiting if self._reader.at_end(where)]
         awaited = list(self._waiting) if patient else [where for where in self._waiting if where not in ended]
-        frontier = self._intake.frontier(self._waiting, awaited)
+        frontier = self._intake.frontier(self._waiting, awaited, clocks)
         if frontier is not None and self._stuck(awaited, frontier):
             frontier += 1
         taken = self._give(self._intake.choose(self._waiting, clocks, frontier, most))

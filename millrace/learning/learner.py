@@ -18,7 +18,7 @@ from millrace.domain.usecase import AnyUseCase, Features
 from millrace.learning.contest import Contest, Foreseen, Suspension
 from millrace.learning.drift import GROUP, RARE_GROUP, SAMPLE_EVERY, Drift, Found
 from millrace.learning.ledger import NO_TRUTH, Entry, Ledger
-from millrace.learning.outcomes import Alarmed, Foreseeing, Outcome, Refusal, Scored, Suspended, Unreadable
+from millrace.learning.outcomes import Alarmed, Foreseeing, Outcome, Refusal, Scored, Skipped, Suspended, Unreadable
 from millrace.learning.profiles import Memory
 
 FORGET_EVERY: Micros = 6 * 3_600 * 1_000_000
@@ -41,7 +41,7 @@ class Met(Protocol):
         """Availability time."""
 
     @property
-    def fact(self) -> Event | Label | Unreadable:
+    def fact(self) -> Event | Label | Unreadable | Skipped:
         """The fact, or why there is none."""
 
 
@@ -87,6 +87,9 @@ class Learner:
             self._foresee(fact, arrival.time, step, outcomes)
         elif isinstance(fact, Label):
             self._hear(fact, arrival.time, step, outcomes)
+        elif isinstance(fact, Skipped):
+            self._count("skipped")
+            self._count(f"skipped_{fact.why}")
         else:
             self._refuse(fact.reason, fact.detail, step, outcomes)
 
