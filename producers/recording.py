@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from millrace.adapters.archive.recorded import Progress, available_at, load
+from millrace.adapters.archive.opening import Progress
+from millrace.adapters.archive.recorded import available_at
+from millrace.adapters.archive.tables import load_replayed
 from millrace.domain.errors import UseCaseError
 from millrace.domain.facts import Event
 from millrace.domain.log import Message
@@ -26,13 +28,17 @@ class Recording:
 
     @classmethod
     def load(cls, use_case: AnyUseCase, progress: Progress | None = None) -> Recording:
-        """Read a use case's recorded source; raises `UseCaseError` when it has none."""
-        if use_case.source is None:
+        """Read a use case's recording or files; raises `UseCaseError` when it has none."""
+        if not use_case.is_replayed:
             raise UseCaseError(
-                f"{use_case.name} has no recorded source to replay; give it source=Recorded(…), "
+                f"{use_case.name} has no recorded source to replay; give it source=Recorded(…) or source=Files(…), "
                 f"or send its events to {use_case.topic('events')} yourself"
             )
-        return cls(use_case, load(use_case.source, progress))
+        return cls(use_case, load_replayed(use_case, progress).facts)
+
+    def member(self, shard: int) -> str:
+        """Return the name by which the trainer of a shard notes its positions."""
+        return self._use_case.member(shard)
 
     def __len__(self) -> int:
         return len(self._facts)

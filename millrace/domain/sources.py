@@ -131,12 +131,13 @@ class Table(Mapped, frozen=True):
     """A file of rows: CSV, JSON lines or Parquet, told by its ending; `.gz` and `.zip` are unpacked.
 
     `path` is taken from the folder of the use case's file. `separator` is that of CSV; a space stands for any run of
-    spaces and tabs. `joined` are side tables, by name.
+    spaces and tabs. `columns` names the columns of a file without a header line. `joined` are side tables, by name.
     """
 
     path: str
     separator: str = ","
     encoding: str = "utf-8-sig"
+    columns: tuple[str, ...] = ()
     joined: Mapping[str, Side] = {}
 
 

@@ -194,6 +194,10 @@ class UseCase(Generic[E, P, L]):
         twin.topic_prefix = prefix
         return twin
 
+    def member(self, shard: int) -> str:
+        """Return the name by which a shard's trainer is known on the log: transactional id and consumer group."""
+        return f"{self.topic_prefix}millrace.{self.name}.{shard}"
+
     @property
     def is_replayed(self) -> bool:
         """Whether its facts are a recording or files, to be replayed."""
