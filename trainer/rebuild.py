@@ -149,14 +149,14 @@ async def rebuild_from_settings(text: str, audit: bool = False, progress: Progre
     from millrace.adapters.checkpoints.s3 import open_store
     from millrace.runtime.settings import Connections
     from millrace.runtime.signing import PublicKeys
-    from millrace.usecases import find, names
+    from millrace.usecases import find, is_known
     from trainer.wiring import log_of
 
-    newest = text in names()
+    newest = text.endswith(".py") or is_known(text)
     wanted = None if newest else StateId.parse(text)
-    use_case = find(text if wanted is None else wanted.use_case)
-    shard = 0 if wanted is None else wanted.shard
     connections = Connections()
+    use_case = find(text if wanted is None else wanted.use_case).under(connections.topic_prefix)
+    shard = 0 if wanted is None else wanted.shard
     keys = PublicKeys.load(connections.trusted_keys())
     bus, store = log_of(connections, "millrace-rebuild"), open_store(connections, connections.checkpoints_bucket)
     try:

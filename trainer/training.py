@@ -80,7 +80,7 @@ class Training:
 
     async def _note_positions(self) -> None:
         """Tell lag tools and producers, for ever, how far what was committed reaches."""
-        group, noted = group_of(self._settings), self._committed
+        group, noted = self.shard.use_case.member(self.shard.number), self._committed
         while True:
             await asyncio.sleep(NOTE_EVERY)
             if self._committed is not noted:
@@ -245,8 +245,3 @@ class Training:
         await self.feed.close()
         await self._commands.close()
         await self._writer.close()
-
-
-def group_of(settings: TrainerSettings) -> str:
-    """Return the consumer group the trainer's positions are noted under."""
-    return f"millrace.{settings.use_case}.{settings.shard}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import NamedTuple
 
 from millrace.adapters.bus.kafka import KafkaBus
@@ -59,7 +60,7 @@ def services(settings: TrainerSettings) -> Services:
 
     artifacts = open_store(settings, settings.artifacts_bucket)
     return Services(
-        log_of(settings, f"millrace-trainer-{settings.use_case}-{settings.shard}"),
+        log_of(settings, f"millrace-trainer-{Path(settings.use_case).stem}-{settings.shard}"),
         open_store(settings, settings.checkpoints_bucket),
         RedisOnlineStore(settings.redis),
         MlflowRegistry(settings.mlflow, artifacts, public_keys=settings.trusted_keys()),

@@ -23,6 +23,11 @@ class Connections(BaseSettings):
     embedded_log: bool = Field(
         False, description="The log is the embedded one: memory only; a restart of it begins a new epoch."
     )
+    topic_prefix: str = Field(
+        "",
+        pattern=r"^[a-zA-Z0-9._-]*$",
+        description="Put before the names of our own topics, groups and transactional ids, as in team-a. (with its dot).",
+    )
     s3_endpoint: str = Field("http://127.0.0.1:9000", description="S3 endpoint URL.")
     s3_access_key: str = Field("millrace", description="S3 access key.")
     s3_secret_key: SecretStr = Field(SecretStr("millrace-secret"), description="S3 secret key.")
