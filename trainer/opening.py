@@ -7,6 +7,7 @@ from typing import NamedTuple
 import structlog
 
 from millrace.adapters.bus.port import Bus, TopicPartition, TransactionalWriter
+from millrace.adapters.schemas.table import SchemaTable
 from millrace.domain.errors import BrokenChain, HistoryLost, IncompatibleState, NotReady
 from millrace.domain.records import Genesis
 from millrace.domain.sources import Topics
@@ -46,11 +47,19 @@ class Opened(NamedTuple):
 class Opening:
     """Takes up one shard on one log."""
 
-    def __init__(self, settings: TrainerSettings, use_case: AnyUseCase, bus: Bus, checkpoints: Checkpoints) -> None:
+    def __init__(
+        self,
+        settings: TrainerSettings,
+        use_case: AnyUseCase,
+        bus: Bus,
+        checkpoints: Checkpoints,
+        schemas: SchemaTable | None = None,
+    ) -> None:
         self._settings = settings
         self._use_case = use_case
         self._bus = bus
         self._checkpoints = checkpoints
+        self._schemas = schemas
         self._journal = Journal(bus, use_case, settings.shard)
 
     async def open(self) -> Opened:
@@ -221,7 +230,8 @@ class Opening:
                     f"records {shard.positions[each]} to {first[each] - 1} of {each} are gone before they were learnt"
                 )
         positions = {each: shard.positions[each] for each in where}
-        return await Feed.open(self._bus, Intake(self._use_case), positions, self._settings.idle_timeout)
+        intake = Intake(self._use_case, self._schemas)
+        return await Feed.open(self._bus, intake, positions, self._settings.idle_timeout, self._schemas)
 
     @staticmethod
     def _refuse_other_topics(cluster: Cluster, genesis: Written | None) -> None:

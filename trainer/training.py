@@ -105,6 +105,11 @@ class Training:
             beat()
         await self._outlets.checkpoints.now(self.shard)
 
+    @property
+    def trouble(self) -> str | None:
+        """Why it does not go on at the moment."""
+        return self.progress.trouble or self.feed.trouble
+
     async def turn(self) -> None:
         """Do one round: read, learn a batch and commit it, let out what is due."""
         await self.feed.fill(READ_TIMEOUT if not self.feed.waiting() else 0.0)

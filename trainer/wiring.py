@@ -10,6 +10,7 @@ from millrace.adapters.bus.port import Bus, TopicPartition
 from millrace.adapters.checkpoints.port import ObjectStore
 from millrace.adapters.online.port import OnlineStore
 from millrace.adapters.registry.port import Registry
+from millrace.adapters.schemas.table import schemas_of
 from millrace.domain.usecase import AnyUseCase
 from millrace.runtime.settings import Connections
 from millrace.runtime.signing import PublicKeys, Signer
@@ -72,7 +73,8 @@ async def open_training(settings: TrainerSettings, use_case: AnyUseCase, on: Ser
     signer = Signer.load_or_create(settings.private_key())
     keys = PublicKeys.load([settings.private_key().with_suffix(".pub"), *settings.public_keys])
     checkpoints = Checkpoints(use_case, settings.shard, on.store, keys.verify)
-    opened = await Opening(settings, use_case, on.bus, checkpoints).open()
+    schemas = schemas_of(settings, use_case, on.store)
+    opened = await Opening(settings, use_case, on.bus, checkpoints, schemas).open()
     outlets = Outlets(
         Checkpointing(
             on.store,

@@ -23,6 +23,14 @@ class Connections(BaseSettings):
     embedded_log: bool = Field(
         False, description="The log is the embedded one: memory only; a restart of it begins a new epoch."
     )
+    schema_registry: str = Field(
+        "", description="URL of the schema registry of topics in Avro or Protobuf; read only. Empty: there is none."
+    )
+    schema_registry_user: str = Field("", description="The schema registry's user (or API key).")
+    schema_registry_password: SecretStr = Field(
+        SecretStr(""), description="The schema registry's password (or secret)."
+    )
+    schema_registry_ca: Path | None = Field(None, description="Certificates (PEM) to trust for the schema registry.")
     topic_prefix: str = Field(
         "",
         pattern=r"^[a-zA-Z0-9._-]*$",

@@ -139,7 +139,7 @@ def test_a_name_that_nobody_has_is_told_how_a_file_is_given() -> None:
 
 
 def test_it_is_rehearsed_by_its_path_alike_in_every_process(case: Path, tmp_path: Path) -> None:
-    """By a whole path and by a relative one, two processes end in one state; the row that cannot be read is shown with its line."""
+    """By a whole path and by a relative one, two processes end in one state; a bad row is shown with its line."""
     runs = [millrace("rehearse", given, "--json", home=tmp_path) for given in (str(case), os.path.relpath(case))]
     reports = [json.loads(run.stdout) for run in runs]
     assert reports[0]["digest"] == reports[1]["digest"]
