@@ -8,6 +8,7 @@ from pathlib import Path
 from mode import Service
 
 from millrace.adapters.bus.kafka import KafkaBus
+from millrace.adapters.bus.kafka_security import security_of
 from millrace.adapters.checkpoints.index import CheckpointIndex
 from millrace.adapters.checkpoints.s3 import open_store
 from millrace.domain.usecase import AnyUseCase
@@ -70,6 +71,7 @@ class ProducerService(Service):
             embedded=settings.embedded_log,
             client_id=f"millrace-producer-{Path(settings.use_case).stem}",
             patience=_PATIENCE,
+            security=security_of(settings),
         )
 
 

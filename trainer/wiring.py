@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from millrace.adapters.bus.kafka import KafkaBus
+from millrace.adapters.bus.kafka_security import security_of
 from millrace.adapters.bus.port import Bus, TopicPartition
 from millrace.adapters.checkpoints.port import ObjectStore
 from millrace.adapters.online.port import OnlineStore
@@ -50,6 +51,7 @@ def log_of(connections: Connections, client_id: str) -> KafkaBus:
         embedded=embedded,
         client_id=client_id,
         patience=EMBEDDED_PATIENCE if embedded else PATIENCE,
+        security=security_of(connections),
     )
 
 

@@ -6,6 +6,7 @@ A service's own settings are a subclass of `Connections`, in its own package.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -23,6 +24,17 @@ class Connections(BaseSettings):
     embedded_log: bool = Field(
         False, description="The log is the embedded one: memory only; a restart of it begins a new epoch."
     )
+    kafka_security: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
+        "PLAINTEXT", description="How the Kafka cluster is spoken to. The embedded log knows PLAINTEXT only."
+    )
+    kafka_sasl: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = Field(
+        "PLAIN", description="How user and password are given, where the cluster asks for them."
+    )
+    kafka_user: str = Field("", description="The Kafka user (or API key).")
+    kafka_password: SecretStr = Field(SecretStr(""), description="The Kafka user's password (or secret).")
+    kafka_ca: Path | None = Field(None, description="Certificates (PEM) to trust for Kafka; by default the system's.")
+    kafka_certificate: Path | None = Field(None, description="Our own certificate (PEM), where Kafka asks for one.")
+    kafka_key: Path | None = Field(None, description="The private key (PEM) of our own certificate.")
     schema_registry: str = Field(
         "", description="URL of the schema registry of topics in Avro or Protobuf; read only. Empty: there is none."
     )

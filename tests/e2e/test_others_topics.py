@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 from confluent_kafka import Producer
+from confluent_kafka.admin import AdminClient, NewTopic
 from confluent_kafka.schema_registry import SchemaRegistryClient
 from confluent_kafka.schema_registry.avro import AvroSerializer
 from confluent_kafka.schema_registry.json_schema import JSONSerializer
@@ -32,6 +33,7 @@ from trainer.rebuild import Rebuilding
 from trainer.training import Training
 
 N = 600
+THEIRS = ("shop.a-parcels", "shop.b-deliveries", "db.public.parcels")
 Log = tuple[str, Callable[[], KafkaBus]]
 Record = tuple[str, str, bytes | None]
 """Topic, key, value."""
@@ -45,6 +47,9 @@ def log(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Log]:
     else:
         with real_kafka(tmp_path / "kafka") as broker:
             address = broker.address
+            admin = AdminClient({"bootstrap.servers": address})
+            for each in admin.create_topics([NewTopic(it, 2) for it in THEIRS]).values():
+                each.result(30)
             yield address, lambda: KafkaBus(address)
 
 

@@ -13,6 +13,7 @@ from aiokafka import AIOKafkaConsumer, errors
 
 from millrace.adapters.bus.kafka_link import FIRST, LAST, Link
 from millrace.adapters.bus.kafka_reader import KafkaReader
+from millrace.adapters.bus.kafka_security import Security
 from millrace.adapters.bus.kafka_writer import KafkaTransactionalWriter, KafkaWriter, open_producer
 from millrace.adapters.bus.port import TopicPartition
 from millrace.domain.errors import Unreachable
@@ -27,7 +28,8 @@ class KafkaBus:
     """A client of one cluster.
 
     `bootstrap` is the cluster's address or a function that returns it now: it is asked again at every connection.
-    `patience` is how many seconds to wait for an answer before raising `Unreachable`.
+    `patience` is how many seconds to wait for an answer before raising `Unreachable`. `security` is what TLS and a
+    password need (`kafka_security.security_of`).
     """
 
     def __init__(
@@ -37,12 +39,20 @@ class KafkaBus:
         embedded: bool = False,
         client_id: str = "millrace",
         patience: float = 30.0,
+        security: Security | None = None,
     ) -> None:
         self._bootstrap: Callable[[], str] = bootstrap if callable(bootstrap) else lambda: bootstrap
         self._embedded = embedded
         self._client_id = client_id
         self._patience = patience
-        self._link = Link(self._bootstrap, client_id=client_id, creates_topics=embedded, patience=min(patience, 10.0))
+        self._security = security or {}
+        self._link = Link(
+            self._bootstrap,
+            client_id=client_id,
+            creates_topics=embedded,
+            patience=min(patience, 10.0),
+            security=self._security,
+        )
 
     async def cluster_id(self) -> str:
         """Return the cluster's id."""
@@ -86,6 +96,7 @@ class KafkaBus:
             check_crcs=not self._embedded,
             fetch_max_wait_ms=_LONGEST_POLL_EMBEDDED_MS if self._embedded else _LONGEST_POLL_MS,
             request_timeout_ms=int(self._patience * 1000),
+            **self._security,
         )
         try:
             await consumer.start()
@@ -109,7 +120,7 @@ class KafkaBus:
         return KafkaTransactionalWriter(producer, transactional_id, self._patience)
 
     async def _producer(self, transactional_id: str | None) -> object:
-        return await open_producer(self._bootstrap(), self._client_id, self._patience, transactional_id)
+        return await open_producer(self._bootstrap(), self._client_id, self._patience, transactional_id, self._security)
 
     async def note_positions(self, group: str, positions: Mapping[TopicPartition, int]) -> None:
         """Commit positions under a consumer group."""
