@@ -71,7 +71,9 @@ class Rehearsed:
 def rehearse(use_case: AnyUseCase, frame: object = None) -> Rehearsed:
     """Rehearse a use case on a frame, or on its own recording; raise `UseCaseError` when there is neither."""
     if frame is None and not use_case.is_replayed:
-        raise UseCaseError(f"{use_case.name} has no recording or files of its own: give it a DataFrame, as in rehearse(df)")
+        raise UseCaseError(
+            f"{use_case.name} has no recording or files of its own: give it a DataFrame, as in rehearse(df)"
+        )
     facts = load_replayed(use_case).facts if frame is None else facts_of(use_case, frame)
     truths = _truths(use_case, facts)
     decode = msgspec.json.Decoder(Prediction).decode

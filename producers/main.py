@@ -8,7 +8,6 @@ from pathlib import Path
 from mode import Service
 
 from millrace.adapters.bus.kafka import KafkaBus
-from millrace.adapters.bus.kafka_security import security_of
 from millrace.adapters.checkpoints.index import CheckpointIndex
 from millrace.adapters.checkpoints.s3 import open_store
 from millrace.domain.usecase import AnyUseCase
@@ -66,13 +65,7 @@ class ProducerService(Service):
     def _connect(self) -> KafkaBus:
         """Return a client of the log; its address is read anew at every connection."""
         settings = self._settings
-        return KafkaBus(
-            settings.bootstrap,
-            embedded=settings.embedded_log,
-            client_id=f"millrace-producer-{Path(settings.use_case).stem}",
-            patience=_PATIENCE,
-            security=security_of(settings),
-        )
+        return KafkaBus.of(settings, f"millrace-producer-{Path(settings.use_case).stem}", _PATIENCE)
 
 
 def _stream(use_case: AnyUseCase, settings: ProducerSettings) -> Stream:

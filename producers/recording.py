@@ -18,7 +18,7 @@ class Recording:
     """The facts of a use case's recorded source; a fact's number is its place in the order of time."""
 
     def __init__(self, use_case: AnyUseCase, facts: Sequence[Fact]) -> None:
-        self._use_case = use_case
+        self.use_case = use_case
         self._facts = facts
         self._keys = _keys(use_case, facts)
         self._events = use_case.topic("events")
@@ -36,10 +36,6 @@ class Recording:
             )
         return cls(use_case, load_replayed(use_case, progress).facts)
 
-    def member(self, shard: int) -> str:
-        """Return the name by which the trainer of a shard notes its positions."""
-        return self._use_case.member(shard)
-
     def __len__(self) -> int:
         return len(self._facts)
 
@@ -52,7 +48,7 @@ class Recording:
 
     def message(self, it: Numbered, partition: int) -> Message:
         """Return a fact as the record that carries it."""
-        return written(self._use_case, self.source, it, partition)
+        return written(self.use_case, self.source, it, partition)
 
 
 def source_of(use_case: AnyUseCase) -> bytes:

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 from millrace.adapters.bus.kafka import KafkaBus
-from millrace.adapters.bus.kafka_security import security_of
 from millrace.adapters.bus.port import Bus, TopicPartition
 from millrace.adapters.checkpoints.port import ObjectStore
 from millrace.adapters.online.port import OnlineStore
@@ -45,14 +44,8 @@ class Services(NamedTuple):
 
 def log_of(connections: Connections, client_id: str) -> KafkaBus:
     """Return a client of the log; an address file is read anew at every connection."""
-    embedded = connections.embedded_log
-    return KafkaBus(
-        connections.bootstrap,
-        embedded=embedded,
-        client_id=client_id,
-        patience=EMBEDDED_PATIENCE if embedded else PATIENCE,
-        security=security_of(connections),
-    )
+    patience = EMBEDDED_PATIENCE if connections.embedded_log else PATIENCE
+    return KafkaBus.of(connections, client_id, patience)
 
 
 def services(settings: TrainerSettings) -> Services:

@@ -97,20 +97,13 @@ async def _command(use_case: AnyUseCase, candidate: str) -> None:
     import msgspec
 
     from millrace.adapters.bus.kafka import KafkaBus
-    from millrace.adapters.bus.kafka_security import security_of
     from millrace.adapters.bus.port import Message
     from millrace.runtime.settings import Connections
 
     connections = Connections()
     topic = use_case.under(connections.topic_prefix).topic("commands")
     value = msgspec.json.encode({"command": "promote", "candidate": candidate})
-    bus = KafkaBus(
-        connections.bootstrap,
-        embedded=connections.embedded_log,
-        client_id="millrace-models",
-        patience=10.0,
-        security=security_of(connections),
-    )
+    bus = KafkaBus.of(connections, "millrace-models", 10.0)
     try:
         await bus.ensure_topics({topic: 1})
         writer = await bus.writer()

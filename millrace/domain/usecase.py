@@ -186,6 +186,14 @@ class UseCase(Generic[E, P, L]):
             return None
         return source.events if kind == "events" else source.labels
 
+    def on_own_topics(self) -> UseCase[E, P, L]:
+        """Return the same use case with topics of its own, in its own form: what facts at hand are written to."""
+        if not isinstance(self.source, Topics):
+            return self
+        twin = copy.copy(self)
+        twin.source = None
+        return twin
+
     def under(self, prefix: str) -> UseCase[E, P, L]:
         """Return the same use case with another prefix before the names of its topics, as in `team-a.`."""
         if prefix == self.topic_prefix:

@@ -13,10 +13,11 @@ from aiokafka import AIOKafkaConsumer, errors
 
 from millrace.adapters.bus.kafka_link import FIRST, LAST, Link
 from millrace.adapters.bus.kafka_reader import KafkaReader
-from millrace.adapters.bus.kafka_security import Security
+from millrace.adapters.bus.kafka_security import Security, security_of
 from millrace.adapters.bus.kafka_writer import KafkaTransactionalWriter, KafkaWriter, open_producer
 from millrace.adapters.bus.port import TopicPartition
 from millrace.domain.errors import Unreachable
+from millrace.runtime.settings import Connections
 
 _LONGEST_POLL_MS = 50
 """A partition that is taken up again waits for the fetch under way to come back: it had better not be long."""
@@ -52,6 +53,17 @@ class KafkaBus:
             creates_topics=embedded,
             patience=min(patience, 10.0),
             security=self._security,
+        )
+
+    @classmethod
+    def of(cls, connections: Connections, client_id: str, patience: float) -> KafkaBus:
+        """Return a client of the log that the settings name, spoken to as they say."""
+        return cls(
+            connections.bootstrap,
+            embedded=connections.embedded_log,
+            client_id=client_id,
+            patience=patience,
+            security=security_of(connections),
         )
 
     async def cluster_id(self) -> str:
