@@ -66,7 +66,8 @@ class SchemaTable:
 
     def read(self, form: Format, data: bytes) -> Any:
         """Return a value as plain data; raise `Refused`, saying why it cannot be read."""
-        known = self._known[schema_id(data)]
+        number = schema_id(data)
+        known = self._known.get(number, f"schema {number} is not known here yet")
         if isinstance(known, str):
             raise Refused(known)
         return known(data[HEADER:])
@@ -120,6 +121,15 @@ def _registered(use_case: AnyUseCase) -> list[Topic]:
     source = use_case.source
     topics = (source.events, source.labels) if isinstance(source, Topics) else ()
     return [it for it in topics if it is not None and type(it.format) in _READERS]
+
+
+def kept_schemas(connections: Connections, use_case: AnyUseCase) -> SchemaTable | None:
+    """Return what explains a use case's records to those who only look on: what the trainer has kept, and no registry."""
+    if not _registered(use_case):
+        return None
+    from millrace.adapters.checkpoints.s3 import open_store
+
+    return SchemaTable(use_case, open_store(connections, connections.checkpoints_bucket), None)
 
 
 def schemas_of(connections: Connections, use_case: AnyUseCase, store: ObjectStore) -> SchemaTable | None:
