@@ -71,6 +71,10 @@ class Debezium(msgspec.Struct, frozen=True):
     ops: str = "cru"
 
 
+Derive = Callable[[Any, Any], Any]
+"""Makes the label of an event and the label as it was read; it must be pure."""
+
+
 class Mapped(msgspec.Struct, frozen=True, kw_only=True):
     """How a row becomes an event or a label. A field that is not named has the path of its own name.
 
@@ -106,10 +110,15 @@ class Topic(Mapped, frozen=True):
 
 
 class Topics(msgspec.Struct, frozen=True, kw_only=True):
-    """A source of topics. `labels` may name the topic of the events again: a later record of it is then the label."""
+    """A source of topics. `labels` may name the topic of the events again: a later record of it is then the label.
+
+    `derive` makes the label that is learnt of the event and of the label as it was read, where that is not all of it: how
+    long it took, say. It is called when the label is settled.
+    """
 
     events: Topic
     labels: Topic | None = None
+    derive: Derive | None = None
     about: str = ""
     licence: str = ""
 
@@ -144,12 +153,14 @@ class Table(Mapped, frozen=True):
 class Files(msgspec.Struct, frozen=True, kw_only=True):
     """A source of files. `labels` may name the file of the events again, or another one that names their ids.
 
-    `unsorted` says what to do with events that are not in the order of time: sort them, or refuse the file. A file of
-    which more than the share `bad_rows` cannot be read is refused; below it, each bad row is counted and shown.
+    `derive` is as in `Topics`. `unsorted` says what to do with events that are not in the order of time: sort them, or
+    refuse the file. A file of which more than the share `bad_rows` cannot be read is refused; below it, each bad row is
+    counted and shown.
     """
 
     events: Table
     labels: Table | None = None
+    derive: Derive | None = None
     unsorted: Literal["sort", "refuse"] = "sort"
     bad_rows: float = 0.05
     about: str = ""

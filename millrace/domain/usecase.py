@@ -134,6 +134,7 @@ class UseCase(Generic[E, P, L]):
         self.of_field = self._field_with_role(task.truth.label, "of") if task.truth else ""
         self.unsaid = self._unsaid()
         self.topic_prefix = ""
+        self.derive = source.derive if isinstance(source, Files | Topics) else None
         if isinstance(source, Files | Topics):
             refuse_misfit(name, source, event, self.label)
 

@@ -70,6 +70,7 @@ class Learner:
         self._groups = isinstance(use_case.task, Clustering)
         self._has_truth = use_case.task.truth is not None
         self._unsaid = use_case.unsaid
+        self._derive = use_case.derive
 
     def meet(self, arrivals: Iterable[Met]) -> Iterator[Outcome]:
         """Take facts in order; yield what comes of each."""
@@ -183,6 +184,8 @@ class Learner:
         if due.label is None and self._unsaid is not None:
             due.label = self._unsaid(due.event, moment(due.settled_at))
             self._count("taken_for_no")
+        elif due.label is not None and self._derive is not None:
+            due.label = self._derived(due)
         truth = None if due.label is None else self._target(due.label)
         if truth is None:
             self._count("expired" if due.label is None else "without_truth")
@@ -206,6 +209,14 @@ class Learner:
             self.memory.settled(due.event, due.label, due.settled_at)
         except Exception:  # noqa: BLE001 - an author's code may raise anything; the stream goes on
             self._count("profiles_failed")
+
+    def _derived(self, due: Entry) -> Label | None:
+        try:
+            made: Label = self._derive(due.event, due.label)  # type: ignore[misc]
+            return made
+        except Exception:  # noqa: BLE001 - an author's code may raise anything; the stream goes on
+            self._count("derive_failed")
+            return None
 
     def _out(self, fallen: list[Suspension], outcomes: list[Outcome]) -> None:
         for one in fallen:
