@@ -49,7 +49,8 @@ def _url(param: typer.CallbackParam, given: str) -> str:
 
 def up(
     use_case: Annotated[
-        list[str], typer.Option(help="What to learn, by name or file; may be repeated. By default the one that is made for it.")
+        list[str],
+        typer.Option(help="What to learn, by name or file; may be repeated. By default the one that is made for it."),
     ] = [],  # noqa: B006 - typer wants the default here, and nobody changes it
     kafka: Annotated[
         str, typer.Option(metavar="HOST:PORT|local", callback=_log, help="Use this Kafka, or run a real one here.")

@@ -133,8 +133,8 @@ def _is_part(found: object) -> Part:
 def _environment(connections: Connections) -> dict[str, str]:
     """Return what every part is told. Credentials are inherited, not repeated."""
     names = ("home", "kafka", "s3_endpoint", "redis", "mlflow")
-    names += tuple(name for name in ("topic_prefix", "schema_registry") if getattr(connections, name))
-    told = {f"{PREFIX}{name.upper()}": str(getattr(connections, name)) for name in names}
+    where_told = tuple(name for name in ("topic_prefix", "schema_registry") if getattr(connections, name))
+    told = {f"{PREFIX}{name.upper()}": str(getattr(connections, name)) for name in (*names, *where_told)}
     return {**told, f"{PREFIX}EMBEDDED_LOG": str(connections.embedded_log).lower()}
 
 
