@@ -3,7 +3,7 @@
 What an author of a use case needs is here: `from millrace import Event, Label, UseCase, …`.
 """
 
-from millrace.domain.errors import MillraceError
+from millrace.domain.errors import MillraceError, UseCaseError
 from millrace.domain.facts import Event, Label
 from millrace.domain.fields import (
     Celsius,
@@ -36,24 +36,42 @@ from millrace.domain.profiles import (
     window_sum,
 )
 from millrace.domain.simulation import Drift, Drifts, Happened, Played, Simulator, by_day
+from millrace.domain.sources import (
+    Avro,
+    Debezium,
+    Files,
+    Json,
+    JsonSchema,
+    Protobuf,
+    Side,
+    Table,
+    Time,
+    Topic,
+    Topics,
+)
 from millrace.domain.tasks import Classification, Clustering, Regression, Truth
 from millrace.domain.usecase import Candidate, Fact, Features, Model, PackageFile, Recorded, Row, UseCase
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "Avro",
     "Candidate",
     "Celsius",
     "Classification",
     "Clustering",
+    "Debezium",
     "Drift",
     "Drifts",
     "Event",
     "Fact",
     "Fahrenheit",
     "Features",
+    "Files",
     "Happened",
     "Id",
+    "Json",
+    "JsonSchema",
     "Key",
     "Km",
     "Label",
@@ -68,14 +86,21 @@ __all__ = [
     "Percent",
     "Played",
     "Profiles",
+    "Protobuf",
     "Recorded",
     "Regression",
     "Row",
     "Seconds",
+    "Side",
     "Simulator",
+    "Table",
+    "Time",
+    "Topic",
+    "Topics",
     "TrainedOnce",
     "Truth",
     "UseCase",
+    "UseCaseError",
     "by_day",
     "decayed_mean",
     "distinct_count",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from millrace.adapters.archive.frames import facts_of
-from millrace.adapters.archive.recorded import load
+from millrace.adapters.archive.tables import load_replayed
 from millrace.domain.errors import UseCaseError
 from millrace.domain.facts import Label
 from millrace.domain.records import Prediction
@@ -70,9 +70,11 @@ class Rehearsed:
 
 def rehearse(use_case: AnyUseCase, frame: object = None) -> Rehearsed:
     """Rehearse a use case on a frame, or on its own recording; raise `UseCaseError` when there is neither."""
-    if frame is None and use_case.source is None:
-        raise UseCaseError(f"{use_case.name} has no source of its own: give it a DataFrame, as in rehearse(df)")
-    facts = load(use_case.source) if frame is None and use_case.source else facts_of(use_case, frame)
+    if frame is None and not use_case.is_replayed:
+        raise UseCaseError(
+            f"{use_case.name} has no recording or files of its own: give it a DataFrame, as in rehearse(df)"
+        )
+    facts = load_replayed(use_case).facts if frame is None else facts_of(use_case, frame)
     truths = _truths(use_case, facts)
     decode = msgspec.json.Decoder(Prediction).decode
     topic = use_case.topic("predictions")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 from mode import Service
 
@@ -45,7 +46,7 @@ class ProducerService(Service):
     async def replay(self) -> None:
         """Replay for as long as the process lives."""
         settings = self._settings
-        use_case = find(settings.use_case)
+        use_case = find(settings.use_case).under(settings.topic_prefix)
         # Reading a year takes seconds; in a thread, a signal is still heard.
         stream = await asyncio.to_thread(_stream, use_case, settings)
         store = open_store(settings, settings.checkpoints_bucket)
@@ -64,17 +65,12 @@ class ProducerService(Service):
     def _connect(self) -> KafkaBus:
         """Return a client of the log; its address is read anew at every connection."""
         settings = self._settings
-        return KafkaBus(
-            settings.bootstrap,
-            embedded=settings.embedded_log,
-            client_id=f"millrace-producer-{settings.use_case}",
-            patience=_PATIENCE,
-        )
+        return KafkaBus.of(settings, f"millrace-producer-{Path(settings.use_case).stem}", _PATIENCE)
 
 
 def _stream(use_case: AnyUseCase, settings: ProducerSettings) -> Stream:
     """Return what is sent: the recording where there is one, else what the simulator plays."""
-    if use_case.source is not None or use_case.simulator is None:
+    if use_case.is_replayed or use_case.simulator is None:
         return Recording.load(use_case)
     seed = use_case.seed if settings.simulation_seed is None else settings.simulation_seed
     return Simulation(use_case, seed, settings.malformed_share, settings.limit)

@@ -149,7 +149,7 @@ class Producer:
         """Return what the embedded log may hold; a log on disks keeps by time and takes everything."""
         if not self._settings.embedded_log:
             return None
-        return Room(bus, f"millrace.{self._settings.use_case}.{self._settings.shard}", where)
+        return Room(bus, self._stream.use_case.member(self._settings.shard), where)
 
     async def _turn(self, replay: Replay) -> float:
         before, held = dict(replay.sent), replay.held_back

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from millrace.adapters.archive.recorded import Progress, available_at, load
+from millrace.adapters.archive.opening import Progress
+from millrace.adapters.archive.recorded import available_at
+from millrace.adapters.archive.tables import load_replayed
 from millrace.domain.errors import UseCaseError
 from millrace.domain.facts import Event
 from millrace.domain.log import Message
@@ -16,7 +18,7 @@ class Recording:
     """The facts of a use case's recorded source; a fact's number is its place in the order of time."""
 
     def __init__(self, use_case: AnyUseCase, facts: Sequence[Fact]) -> None:
-        self._use_case = use_case
+        self.use_case = use_case
         self._facts = facts
         self._keys = _keys(use_case, facts)
         self._events = use_case.topic("events")
@@ -26,13 +28,13 @@ class Recording:
 
     @classmethod
     def load(cls, use_case: AnyUseCase, progress: Progress | None = None) -> Recording:
-        """Read a use case's recorded source; raises `UseCaseError` when it has none."""
-        if use_case.source is None:
+        """Read a use case's recording or files; raises `UseCaseError` when it has none."""
+        if not use_case.is_replayed:
             raise UseCaseError(
-                f"{use_case.name} has no recorded source to replay; give it source=Recorded(…), "
+                f"{use_case.name} has no recorded source to replay; give it source=Recorded(…) or source=Files(…), "
                 f"or send its events to {use_case.topic('events')} yourself"
             )
-        return cls(use_case, load(use_case.source, progress))
+        return cls(use_case, load_replayed(use_case, progress).facts)
 
     def __len__(self) -> int:
         return len(self._facts)
@@ -46,7 +48,7 @@ class Recording:
 
     def message(self, it: Numbered, partition: int) -> Message:
         """Return a fact as the record that carries it."""
-        return written(self._use_case, self.source, it, partition)
+        return written(self.use_case, self.source, it, partition)
 
 
 def source_of(use_case: AnyUseCase) -> bytes:

@@ -32,6 +32,10 @@ class Stream(Protocol):
     """What a producer sends."""
 
     @property
+    def use_case(self) -> AnyUseCase:
+        """The use case it is of."""
+
+    @property
     def topics(self) -> tuple[str, ...]:
         """The topics it goes to."""
 

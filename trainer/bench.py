@@ -218,13 +218,13 @@ async def learner_on(kafka: str, name: str, records: int, rounds: int, say: Prog
     `kafka` is `embedded`, `local` or an address. The registry is its twin in memory: a registration every five minutes
     is nothing the loop waits for.
     """
-    from millrace.adapters.archive.recorded import load
+    from millrace.adapters.archive.tables import load_replayed
     from millrace.usecases import default, find
 
     chosen = find(name or default())
-    if chosen.source is None:
+    if not chosen.is_replayed:
         raise UseCaseError(f"{chosen.name} has no recorded source to measure on")
-    facts = load(chosen.source)[:records]
+    facts = load_replayed(chosen).facts[:records]
     run = f"bench-{os.getpid()}"
 
     def use_case(number: int) -> AnyUseCase:

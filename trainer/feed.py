@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable, Mapping
 
 from millrace.adapters.bus.port import Bus, Reader, TopicPartition
+from millrace.adapters.schemas.reader import ExplainedReader
+from millrace.adapters.schemas.table import SchemaTable
 from millrace.domain.errors import HistoryLost
 from millrace.learning.intake import Arrival, Clock, Intake
 
@@ -25,6 +27,7 @@ class Feed:
         where: list[TopicPartition],
         idle_timeout: float,
         now: Callable[[], float] = time.monotonic,
+        schemas: SchemaTable | None = None,
     ) -> None:
         self._reader = reader
         self._intake = intake
@@ -33,11 +36,22 @@ class Feed:
         self._idle_timeout = idle_timeout
         self._now = now
         self._oldest: float | None = None
+        self._schemas = schemas
 
     @classmethod
-    async def open(cls, bus: Bus, intake: Intake, positions: Mapping[TopicPartition, int], idle_timeout: float) -> Feed:
-        """Read partitions from given positions."""
-        return cls(await bus.reader(positions), intake, list(positions), idle_timeout)
+    async def open(
+        cls,
+        bus: Bus,
+        intake: Intake,
+        positions: Mapping[TopicPartition, int],
+        idle_timeout: float,
+        schemas: SchemaTable | None = None,
+    ) -> Feed:
+        """Read partitions from given positions; with `schemas`, records that name one once it is known."""
+        reader: Reader = await bus.reader(positions)
+        if schemas is not None:
+            reader = ExplainedReader(reader, schemas)
+        return cls(reader, intake, list(positions), idle_timeout, schemas=schemas)
 
     async def fill(self, timeout: float) -> int:
         """Read what has come; wait at most `timeout` seconds for anything. Return how many records came."""
@@ -72,7 +86,7 @@ class Feed:
         patient = self._now() - self._oldest < self._idle_timeout
         ended = [where for where in self._waiting if self._reader.at_end(where)]
         awaited = list(self._waiting) if patient else [where for where in self._waiting if where not in ended]
-        frontier = self._intake.frontier(self._waiting, awaited)
+        frontier = self._intake.frontier(self._waiting, awaited, clocks)
         if frontier is not None and self._stuck(awaited, frontier):
             frontier += 1
         taken = self._give(self._intake.choose(self._waiting, clocks, frontier, most))
@@ -114,6 +128,11 @@ class Feed:
     def waiting(self) -> int:
         """Return how many records are read ahead."""
         return sum(map(len, self._waiting.values()))
+
+    @property
+    def trouble(self) -> str | None:
+        """Why what was read cannot be given out: a registry that does not explain it."""
+        return self._schemas.trouble if self._schemas else None
 
     async def close(self) -> None:
         """Let go."""

@@ -16,7 +16,8 @@ def run() -> None:
 
     settings = TrainerSettings()
     health = Health()
-    service = Trainer(settings, find(settings.use_case), health)
+    use_case = find(settings.use_case).under(settings.topic_prefix)
+    service = Trainer(settings, use_case, health)
     worker.run(service, health, part="trainer", host=settings.trainer_host, port=settings.trainer_port)
 
 

@@ -7,8 +7,10 @@ from typing import NamedTuple
 import structlog
 
 from millrace.adapters.bus.port import Bus, TopicPartition, TransactionalWriter
-from millrace.domain.errors import BrokenChain, HistoryLost, IncompatibleState
+from millrace.adapters.schemas.table import SchemaTable
+from millrace.domain.errors import BrokenChain, HistoryLost, IncompatibleState, NotReady
 from millrace.domain.records import Genesis
+from millrace.domain.sources import Topics
 from millrace.domain.usecase import AnyUseCase
 from millrace.learning.intake import Intake
 from millrace.learning.shard import Shard
@@ -45,18 +47,26 @@ class Opened(NamedTuple):
 class Opening:
     """Takes up one shard on one log."""
 
-    def __init__(self, settings: TrainerSettings, use_case: AnyUseCase, bus: Bus, checkpoints: Checkpoints) -> None:
+    def __init__(
+        self,
+        settings: TrainerSettings,
+        use_case: AnyUseCase,
+        bus: Bus,
+        checkpoints: Checkpoints,
+        schemas: SchemaTable | None = None,
+    ) -> None:
         self._settings = settings
         self._use_case = use_case
         self._bus = bus
         self._checkpoints = checkpoints
+        self._schemas = schemas
         self._journal = Journal(bus, use_case, settings.shard)
 
     async def open(self) -> Opened:
         """Fence whoever was there before, then recover to the journal's end, or begin an epoch."""
         use_case, number = self._use_case, self._settings.shard
         cluster = await self._cluster()
-        writer = await self._bus.transactional_writer(f"millrace.{use_case.name}.{number}")
+        writer = await self._bus.transactional_writer(use_case.member(number))
         first, end = await self._journal.kept()
         if end == 0:
             return await self._begin(cluster, writer)
@@ -71,10 +81,29 @@ class Opening:
             return await self._begin_anew(cluster, writer, entries)
 
     async def _cluster(self) -> Cluster:
-        wanted = [self._use_case.topic(kind) for kind in ("events", "labels", *WRITTEN_TOPICS)]
-        partitions = await self._bus.ensure_topics(dict.fromkeys(wanted, 1))
-        read = {topic: partitions[topic] for topic in wanted[:2]}
+        use_case = self._use_case
+        read_kinds = ("events", "labels")
+        ours = [use_case.topic(kind) for kind in (*read_kinds, *WRITTEN_TOPICS) if use_case.is_ours(kind)]
+        partitions = await self._bus.ensure_topics(dict.fromkeys(ours, 1))
+        partitions |= await self._theirs()
+        read = {topic: partitions[topic] for topic in map(use_case.topic, read_kinds)}
         return Cluster(await self._bus.cluster_id(), read, await self._bus.topic_ids(list(read)))
+
+    async def _theirs(self) -> dict[str, int]:
+        """Return the partitions of topics that somebody else writes: they are read, never made."""
+        source = self._use_case.source
+        topics = [it for it in (source.events, source.labels) if it] if isinstance(source, Topics) else []
+        found = await self._bus.partitions([it.name for it in topics]) if topics else {}
+        for it in topics:
+            if not found[it.name]:
+                raise NotReady(
+                    f"there is no topic {it.name!r}, which {self._use_case.name} reads; Millrace does not make it"
+                )
+            if it.partitions not in (None, found[it.name]):
+                raise IncompatibleState(
+                    f"{it.name} has {found[it.name]} partitions; the use case says partitions={it.partitions}"
+                )
+        return found
 
     async def _recover(
         self, cluster: Cluster, writer: TransactionalWriter, entries: list[Written], genesis: Written | None
@@ -201,7 +230,8 @@ class Opening:
                     f"records {shard.positions[each]} to {first[each] - 1} of {each} are gone before they were learnt"
                 )
         positions = {each: shard.positions[each] for each in where}
-        return await Feed.open(self._bus, Intake(self._use_case), positions, self._settings.idle_timeout)
+        intake = Intake(self._use_case, self._schemas)
+        return await Feed.open(self._bus, intake, positions, self._settings.idle_timeout, self._schemas)
 
     @staticmethod
     def _refuse_other_topics(cluster: Cluster, genesis: Written | None) -> None:

@@ -8,6 +8,7 @@ from typing import Literal
 import msgspec
 
 from millrace.adapters.bus.port import Bus, TopicPartition
+from millrace.adapters.schemas.table import SchemaTable
 from millrace.domain.errors import BrokenChain, HistoryLost
 from millrace.domain.records import Batch
 from millrace.domain.state_id import StateId
@@ -49,10 +50,12 @@ class Rebuilding:
         bus: Bus,
         checkpoints: Checkpoints,
         progress: Progress | None = None,
+        schemas: SchemaTable | None = None,
     ) -> None:
         self._use_case = use_case
         self._bus = bus
         self._checkpoints = checkpoints
+        self._schemas = schemas
         self._journal = Journal(bus, use_case, shard)
         self._progress = progress or (lambda _done, _of: None)
 
@@ -79,7 +82,8 @@ class Rebuilding:
             raise HistoryLost(
                 f"{wanted} is no state of this journal: it has no entry {wanted.offset} in epoch {wanted.epoch}"
             )
-        feed = await Feed.open(self._bus, Intake(self._use_case), shard.positions, idle_timeout=0.2)
+        intake = Intake(self._use_case, self._schemas)
+        feed = await Feed.open(self._bus, intake, shard.positions, 0.2, self._schemas)
         try:
             detail = await self._replay(shard, ahead, feed)
             if wanted.after is not None and not detail:
@@ -147,20 +151,22 @@ class Rebuilding:
 async def rebuild_from_settings(text: str, audit: bool = False, progress: Progress | None = None) -> Rebuilt:
     """Rebuild a state on the log and the stores the settings name; `text` is a state id, or a use case for its newest."""
     from millrace.adapters.checkpoints.s3 import open_store
+    from millrace.adapters.schemas.table import schemas_of
     from millrace.runtime.settings import Connections
     from millrace.runtime.signing import PublicKeys
-    from millrace.usecases import find, names
+    from millrace.usecases import find, is_known
     from trainer.wiring import log_of
 
-    newest = text in names()
+    newest = text.endswith(".py") or is_known(text)
     wanted = None if newest else StateId.parse(text)
-    use_case = find(text if wanted is None else wanted.use_case)
-    shard = 0 if wanted is None else wanted.shard
     connections = Connections()
+    use_case = find(text if wanted is None else wanted.use_case).under(connections.topic_prefix)
+    shard = 0 if wanted is None else wanted.shard
     keys = PublicKeys.load(connections.trusted_keys())
     bus, store = log_of(connections, "millrace-rebuild"), open_store(connections, connections.checkpoints_bucket)
+    checkpoints, schemas = Checkpoints(use_case, shard, store, keys.verify), schemas_of(connections, use_case, store)
     try:
-        rebuilding = Rebuilding(use_case, shard, bus, Checkpoints(use_case, shard, store, keys.verify), progress)
+        rebuilding = Rebuilding(use_case, shard, bus, checkpoints, progress, schemas)
         if audit:
             return await rebuilding.audit()
         return await rebuilding.rebuild(wanted or await rebuilding.newest())

@@ -56,7 +56,7 @@ class Report:
         METRICS.suspended.labels(*labels).set(len(learner.contest.suspended))
         METRICS.epoch.labels(*labels).set(self._training.shard.epoch)
         METRICS.journal_offset.labels(*labels).set(self._training.shard.offset)
-        METRICS.advancing.labels(*labels).set(progress.trouble is None)
+        METRICS.advancing.labels(*labels).set(self._training.trouble is None)
         for name, score in learner.contest.scores.items():
             for metric, value in score.recent().items():
                 METRICS.score.labels(*labels, name, metric).set(value)
@@ -87,7 +87,7 @@ class Report:
         troubles = {
             name: trouble
             for name, trouble in (
-                ("learner", self._training.progress.trouble),
+                ("learner", self._training.trouble),
                 ("checkpoints", outlets.checkpoints.trouble),
                 ("snapshots", outlets.snapshots.trouble),
                 ("registrations", outlets.registrations.trouble),

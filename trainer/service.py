@@ -101,7 +101,7 @@ class Trainer(Service):
             if time.monotonic() - asked > LAG_EVERY:
                 asked = time.monotonic()
                 await self._ask_lag(self._report)
-            trouble = self._training.progress.trouble
+            trouble = self._training.trouble
             if trouble:
                 self._health.not_ready("learner", trouble)
             else:

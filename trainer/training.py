@@ -80,7 +80,7 @@ class Training:
 
     async def _note_positions(self) -> None:
         """Tell lag tools and producers, for ever, how far what was committed reaches."""
-        group, noted = group_of(self._settings), self._committed
+        group, noted = self.shard.use_case.member(self.shard.number), self._committed
         while True:
             await asyncio.sleep(NOTE_EVERY)
             if self._committed is not noted:
@@ -104,6 +104,11 @@ class Training:
             await self.turn()
             beat()
         await self._outlets.checkpoints.now(self.shard)
+
+    @property
+    def trouble(self) -> str | None:
+        """Why it does not go on at the moment."""
+        return self.progress.trouble or self.feed.trouble
 
     async def turn(self) -> None:
         """Do one round: read, learn a batch and commit it, let out what is due."""
@@ -245,8 +250,3 @@ class Training:
         await self.feed.close()
         await self._commands.close()
         await self._writer.close()
-
-
-def group_of(settings: TrainerSettings) -> str:
-    """Return the consumer group the trainer's positions are noted under."""
-    return f"millrace.{settings.use_case}.{settings.shard}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import NamedTuple
 
 from millrace.adapters.bus.kafka import KafkaBus
@@ -9,6 +10,7 @@ from millrace.adapters.bus.port import Bus, TopicPartition
 from millrace.adapters.checkpoints.port import ObjectStore
 from millrace.adapters.online.port import OnlineStore
 from millrace.adapters.registry.port import Registry
+from millrace.adapters.schemas.table import schemas_of
 from millrace.domain.usecase import AnyUseCase
 from millrace.runtime.settings import Connections
 from millrace.runtime.signing import PublicKeys, Signer
@@ -42,13 +44,8 @@ class Services(NamedTuple):
 
 def log_of(connections: Connections, client_id: str) -> KafkaBus:
     """Return a client of the log; an address file is read anew at every connection."""
-    embedded = connections.embedded_log
-    return KafkaBus(
-        connections.bootstrap,
-        embedded=embedded,
-        client_id=client_id,
-        patience=EMBEDDED_PATIENCE if embedded else PATIENCE,
-    )
+    patience = EMBEDDED_PATIENCE if connections.embedded_log else PATIENCE
+    return KafkaBus.of(connections, client_id, patience)
 
 
 def services(settings: TrainerSettings) -> Services:
@@ -59,7 +56,7 @@ def services(settings: TrainerSettings) -> Services:
 
     artifacts = open_store(settings, settings.artifacts_bucket)
     return Services(
-        log_of(settings, f"millrace-trainer-{settings.use_case}-{settings.shard}"),
+        log_of(settings, f"millrace-trainer-{Path(settings.use_case).stem}-{settings.shard}"),
         open_store(settings, settings.checkpoints_bucket),
         RedisOnlineStore(settings.redis),
         MlflowRegistry(settings.mlflow, artifacts, public_keys=settings.trusted_keys()),
@@ -71,7 +68,8 @@ async def open_training(settings: TrainerSettings, use_case: AnyUseCase, on: Ser
     signer = Signer.load_or_create(settings.private_key())
     keys = PublicKeys.load([settings.private_key().with_suffix(".pub"), *settings.public_keys])
     checkpoints = Checkpoints(use_case, settings.shard, on.store, keys.verify)
-    opened = await Opening(settings, use_case, on.bus, checkpoints).open()
+    schemas = schemas_of(settings, use_case, on.store)
+    opened = await Opening(settings, use_case, on.bus, checkpoints, schemas).open()
     outlets = Outlets(
         Checkpointing(
             on.store,

@@ -11,19 +11,31 @@ from typing import Any
 import msgspec
 
 from apps.api.replies import Published
+from millrace.domain.facts import Label
 from millrace.domain.log import Record
 from millrace.domain.records import Alarm, Prediction, Scorecard
 from millrace.domain.tasks import Clustering
 from millrace.domain.usecase import AnyUseCase
+from millrace.learning.decoding import Schemas
+from millrace.learning.intake import Intake
 
 
 class Board:
     """Takes records in any order of topics, and any record more than once."""
 
-    def __init__(self, use_case: AnyUseCase, *, predictions: int, scorecards: int, labels: int, alarms: int) -> None:
+    def __init__(
+        self,
+        use_case: AnyUseCase,
+        *,
+        predictions: int,
+        scorecards: int,
+        labels: int,
+        alarms: int,
+        schemas: Schemas | None = None,
+    ) -> None:
         self._alarms = _Alarms(alarms)
         self._newest = _Newest(predictions)
-        self._truths = _Truths(use_case, labels)
+        self._truths = _Truths(use_case, labels, schemas)
         self._scorecards = _Thinned(scorecards)
         self._takes: dict[str, Callable[[Record], None]] = {
             use_case.topic("predictions"): self._newest.take,
@@ -110,18 +122,17 @@ class _Alarms:
 class _Truths:
     """The truth of the events whose labels came last."""
 
-    def __init__(self, use_case: AnyUseCase, kept: int) -> None:
+    def __init__(self, use_case: AnyUseCase, kept: int, schemas: Schemas | None) -> None:
         self._kept = kept
         self._target = use_case.task.target
         self._as_told: Callable[[Any], float | str] = str if isinstance(use_case.task, Clustering) else float
         self._of_field = use_case.of_field
-        self._read: Callable[[bytes], Any] = msgspec.json.Decoder(use_case.label or msgspec.Raw).decode
+        self._read = Intake(use_case, schemas).read
         self._by_event: OrderedDict[str, float | str] = OrderedDict()
 
     def take(self, record: Record) -> None:
-        try:
-            label = self._read(record.value or b"")
-        except (msgspec.MsgspecError, UnicodeDecodeError):
+        label = self._read(record).fact
+        if not isinstance(label, Label):
             return
         truth = self._truth(label)
         if truth is not None:

@@ -20,6 +20,7 @@ from apps.api.watch import Watch
 from millrace.adapters.bus.port import Bus
 from millrace.adapters.online.port import OnlineStore
 from millrace.adapters.registry.port import Registry
+from millrace.adapters.schemas.table import kept_schemas
 from millrace.domain.errors import UnknownUseCase
 from millrace.domain.usecase import AnyUseCase
 from millrace.runtime.health import Health
@@ -90,19 +91,21 @@ class Replica:
     def _show(self, use_case: AnyUseCase) -> Shown:
         its, settings = self.services, self.settings
         serving = Serving(use_case, settings, its.online, its.registry, self._loader)
+        schemas = kept_schemas(settings, use_case)
         board = Board(
             use_case,
             predictions=settings.predictions_kept,
             scorecards=settings.scorecards_kept,
             labels=settings.labels_kept,
             alarms=settings.alarms_kept,
+            schemas=schemas,
         )
         newest = {
             use_case.topic("predictions"): settings.predictions_kept,
             use_case.topic("labels"): settings.labels_kept,
             use_case.topic("alarms"): settings.alarms_kept,
         }
-        watch = Watch(board, its.bus, newest, lambda: self.health.beat(f"{use_case.name} watch"))
+        watch = Watch(board, its.bus, newest, lambda: self.health.beat(f"{use_case.name} watch"), schemas)
         METRICS.served_state_age.labels(use_case.name).set_function(lambda: _age(serving))
         return Shown(serving, board, watch)
 

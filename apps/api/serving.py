@@ -17,7 +17,7 @@ from apps.api.sources import LiveSource, RegisteredSource, Served, load_version
 from millrace.adapters.online.port import OnlineStore
 from millrace.adapters.registry.port import Registry
 from millrace.domain.errors import NotReady, Refused
-from millrace.domain.usecase import AnyUseCase, Recorded
+from millrace.domain.usecase import AnyUseCase
 
 _ASKED_AGAIN = 2.0
 """Seconds a version that was asked for by alias is taken for what the alias still names."""
@@ -41,7 +41,7 @@ class Serving:
         self.use_case = use_case
         self.events = EventReader(use_case)
         self.examples = Examples(use_case, self.events.id_field, self.events.new_id)
-        self.is_replay = isinstance(use_case.source, Recorded)
+        self.is_replay = use_case.is_replayed
         self._settings = settings
         self._registry = registry
         self._loader = loader

@@ -19,8 +19,9 @@ from apps.api.replica import Replica, Shown
 from apps.api.schema import event_schema
 from millrace.adapters.registry.port import ModelVersion
 from millrace.domain.errors import Refused
+from millrace.domain.sources import Files
 from millrace.domain.tasks import Clustering
-from millrace.domain.usecase import Recorded
+from millrace.domain.usecase import Recorded, Source
 
 Limit = Annotated[int, Query(ge=1, le=5_000, description="How many, at most.")]
 REF = "#/components/schemas/{name}"
@@ -207,10 +208,10 @@ def _clusters(shown: Shown, candidate: str | None) -> replies.Clusters:
     return replies.Clusters(use_case=it.name, state_id=served.header.state_id, **msgspec.structs.asdict(found))
 
 
-def _origin(source: Recorded | None) -> replies.Origin | None:
+def _origin(source: Source | None) -> replies.Origin | None:
     if source is None:
         return None
-    return replies.Origin(about=source.about, licence=source.licence, replay=isinstance(source, Recorded))
+    return replies.Origin(about=source.about, licence=source.licence, replay=isinstance(source, Recorded | Files))
 
 
 def _version(it: ModelVersion) -> replies.Version:

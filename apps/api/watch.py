@@ -11,6 +11,7 @@ import structlog
 
 from apps.api.board import Board
 from millrace.adapters.bus.port import Bus, Reader, TopicPartition
+from millrace.adapters.schemas.table import SchemaTable
 from millrace.domain.errors import HistoryLost, MillraceError, NotReady, Unreachable
 
 log = structlog.get_logger()
@@ -27,12 +28,20 @@ _AT_ONCE = 500
 class Watch:
     """Keeps a board filled. While the log is away the board stays as it is."""
 
-    def __init__(self, board: Board, bus: Bus, newest: Mapping[str, int], beat: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        board: Board,
+        bus: Bus,
+        newest: Mapping[str, int],
+        beat: Callable[[], None],
+        schemas: SchemaTable | None = None,
+    ) -> None:
         """Read at most the `newest` records of a topic's partition that has more; of other topics, all."""
         self._board = board
         self._bus = bus
         self._newest = newest
         self._beat = beat
+        self._schemas = schemas
         self._cluster = ""
         self._positions: dict[TopicPartition, int] = {}
         self.trouble: str | None = "not read yet"
@@ -69,6 +78,10 @@ class Watch:
             self._beat()
             async with _in_time("to be read"):
                 found = await reader.read(timeout=0.25, max_records=_AT_ONCE)
+            if (
+                self._schemas is not None
+            ):  # what they do not explain is passed over: the trainer waits, who looks on does not
+                await self._schemas.explain(found)
             for record in chain.from_iterable(found.values()):
                 self._board.take(record)
             self._positions = {where: reader.position(where) for where in self._positions}

@@ -16,7 +16,7 @@ PATIENCE = 10.0
 
 def replica_of(settings: ApiSettings) -> Replica:
     """Return the replica that settings describe; raise `UnknownUseCase` for one that nobody defined."""
-    use_cases = [find(name) for name in settings.use_cases or names()]
-    bus = KafkaBus(settings.bootstrap, embedded=settings.embedded_log, client_id="millrace-api", patience=PATIENCE)
+    use_cases = [find(name).under(settings.topic_prefix) for name in settings.use_cases or names()]
+    bus = KafkaBus.of(settings, "millrace-api", PATIENCE)
     services = Services(bus, RedisOnlineStore(settings.redis), open_registry(settings))
     return Replica(use_cases, settings, services, trust_in(settings.trusted_keys()))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import sys
-from hashlib import sha256
 from importlib.abc import Loader
 from pathlib import Path
 from types import ModuleType, TracebackType
@@ -14,6 +13,7 @@ from millrace.checking.places import Places
 from millrace.domain.errors import MillraceError
 from millrace.domain.usecase import AnyUseCase
 from millrace.usecases import defined_in
+from millrace.usecases._files import module_name
 
 
 def load_file(path: Path) -> AnyUseCase:
@@ -21,7 +21,7 @@ def load_file(path: Path) -> AnyUseCase:
     path = path.resolve()
     if not path.is_file():
         raise Flawed(_finding("file", path, 1, f"there is no file {path.name!r}", "Give the path of a use case's file"))
-    name = _module_name(path)
+    name = module_name(path, path.read_text(encoding="utf-8"))
     if name in sys.modules:
         return defined_in(sys.modules[name])
     spec = importlib.util.spec_from_file_location(name, path)
@@ -34,12 +34,6 @@ def load_file(path: Path) -> AnyUseCase:
     except Flawed:
         del sys.modules[name]
         raise
-
-
-def _module_name(path: Path) -> str:
-    """Return a name that is the same for the same file, in every process, and no other file's."""
-    told = sha256(str(path).encode() + path.read_bytes()).hexdigest()[:12]
-    return f"case_{path.stem.replace('-', '_')}_{told}"
 
 
 def _made(module: ModuleType, loader: Loader, path: Path) -> AnyUseCase:

@@ -34,10 +34,10 @@ def sample(use_case: AnyUseCase, count: int) -> Sample:
     if use_case.simulator is not None:
         played = use_case.simulator.play(use_case.seed, Drifts())
         return Sample([it.fact for it in islice(played, count)], real=True)
-    if use_case.source is not None:
-        from millrace.adapters.archive.recorded import load
+    if use_case.is_replayed:
+        from millrace.adapters.archive.tables import load_replayed
 
-        return Sample(load(use_case.source)[:count], real=True)
+        return Sample(load_replayed(use_case).facts[:count], real=True)
     return Sample(made_up(use_case, count), real=False)
 
 

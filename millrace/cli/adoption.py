@@ -19,3 +19,13 @@ def adopt(folder: Path | None = None) -> None:
         if name not in os.environ:
             os.environ[name] = value
             TOLD_BY[name] = f"platform of {home.folder}"
+    _know_files(os.environ.get("MILLRACE_USE_CASES", ""))
+
+
+def _know_files(use_cases: str) -> None:
+    """Load the use cases a platform was given as files, so that they are known by name, as a state id has it."""
+    from millrace.usecases import find
+
+    for name in use_cases.split(","):
+        if name.endswith(".py") and Path(name).is_file():
+            find(name)

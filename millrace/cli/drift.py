@@ -30,7 +30,7 @@ def register(app: typer.Typer) -> None:
 
 
 def drift(
-    use_case: Annotated[str, typer.Argument(help="The use case, by name.")],
+    use_case: Annotated[str, typer.Argument(help="The use case: its name, or its file.")],
     scenario: Annotated[str, typer.Argument(help="The scenario; without one, they are listed.")] = "",
     end: Annotated[bool, typer.Option("--end", help="Let it hold no more.")] = False,
 ) -> None:
@@ -61,9 +61,9 @@ async def _wish(use_case: AnyUseCase, scenario: str, *, on: bool) -> None:
     from millrace.runtime.settings import Connections
 
     connections = Connections()
-    topic = use_case.topic("simulation")
+    topic = use_case.under(connections.topic_prefix).topic("simulation")
     value = msgspec.json.encode({"scenario": scenario, "on": on})
-    bus = KafkaBus(connections.bootstrap, embedded=connections.embedded_log, client_id="millrace-drift", patience=10.0)
+    bus = KafkaBus.of(connections, "millrace-drift", 10.0)
     try:
         await bus.ensure_topics({topic: 1})
         writer = await bus.writer()

@@ -29,7 +29,7 @@ def register(app: typer.Typer) -> None:
 
 
 def models(
-    use_case: Annotated[str, typer.Argument(help="The use case, by name.")],
+    use_case: Annotated[str, typer.Argument(help="The use case: its name, or its file.")],
     promote: Annotated[
         str, typer.Option(metavar="CANDIDATE", help="Ask the trainer to make this candidate the champion.")
     ] = "",
@@ -42,13 +42,13 @@ def models(
     found = find(use_case)
     if promote:
         return _promote(found, promote)
-    versions = asyncio.run(_versions(use_case))
+    versions = asyncio.run(_versions(found.name))
     if json:
         import msgspec
 
-        sys.stdout.write(msgspec.json.encode({"use_case": use_case, "versions": versions}).decode() + "\n")
+        sys.stdout.write(msgspec.json.encode({"use_case": found.name, "versions": versions}).decode() + "\n")
     else:
-        _print(use_case, versions, limit)
+        _print(found.name, versions, limit)
     return None
 
 
@@ -101,9 +101,9 @@ async def _command(use_case: AnyUseCase, candidate: str) -> None:
     from millrace.runtime.settings import Connections
 
     connections = Connections()
-    topic = use_case.topic("commands")
+    topic = use_case.under(connections.topic_prefix).topic("commands")
     value = msgspec.json.encode({"command": "promote", "candidate": candidate})
-    bus = KafkaBus(connections.bootstrap, embedded=connections.embedded_log, client_id="millrace-models", patience=10.0)
+    bus = KafkaBus.of(connections, "millrace-models", 10.0)
     try:
         await bus.ensure_topics({topic: 1})
         writer = await bus.writer()

@@ -45,12 +45,12 @@ def produce(
     """Send a use case's recorded or simulated stream into its topics, in time with a clock that may run faster."""
     from millrace.cli.run import run_ours
     from millrace.domain.errors import UseCaseError
-    from millrace.usecases import find
+    from millrace.usecases import find, reference
 
     found = find(use_case)
-    if found.source is None and found.simulator is None:
+    if not found.is_replayed and found.simulator is None:
         raise UseCaseError(f"{use_case} has neither a recorded source to replay nor a simulator to play")
-    told = {"USE_CASE": use_case, "SPEED": speed, "LIMIT": limit, "PRODUCER_PORT": port}
+    told = {"USE_CASE": reference(use_case), "SPEED": speed, "LIMIT": limit, "PRODUCER_PORT": port}
     told |= {"EVENTS_PER_SECOND": rate, "SIMULATION_SEED": seed}
     os.environ.update({f"MILLRACE_{name}": str(value) for name, value in told.items() if value is not None})
     run_ours("producer")

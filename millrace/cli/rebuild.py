@@ -29,7 +29,7 @@ def register(app: typer.Typer) -> None:
 
 
 def rebuild(
-    state_id: Annotated[str, typer.Argument(help="A state id, or a use case's name for its newest state.")],
+    state_id: Annotated[str, typer.Argument(help="A state id; or a use case, by name or file, for its newest state.")],
     audit: Annotated[bool, typer.Option("--audit", help="Replay the whole epoch, as far as it is kept.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print the outcome as JSON.")] = False,
 ) -> None:

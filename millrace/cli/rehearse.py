@@ -55,7 +55,7 @@ def register(app: typer.Typer) -> None:
 
 
 def rehearse(
-    use_case: Annotated[str, typer.Argument(help="The use case, by name.")],
+    use_case: Annotated[str, typer.Argument(help="The use case: its name, or its file.")],
     limit: Annotated[int | None, typer.Option(min=1, help="Stop after so many records (events and labels).")] = None,
     events: Annotated[
         int | None, typer.Option(min=1, show_default="100000", help="Events of a simulated stream to rehearse on.")
@@ -116,7 +116,8 @@ def _run(name: str, limit: int | None, wish: Wish) -> Report:
 
 def _stream(use_case: AnyUseCase, wish: Wish, progress: object) -> Simulated:
     """Return what is rehearsed on: what is simulated as was wished for, else the recording."""
-    from millrace.adapters.archive.recorded import load
+    from millrace.adapters.archive.tables import load_replayed
+    from millrace.cli.consoles import ERR
     from millrace.domain.errors import UseCaseError
     from millrace.rehearsal.simulated import Simulated, simulate
 
@@ -127,7 +128,10 @@ def _stream(use_case: AnyUseCase, wish: Wish, progress: object) -> Simulated:
         raise UseCaseError(f"{use_case.name} has no simulator: --events, --seed and --drift are for simulated streams")
     if use_case.source is None:
         raise UseCaseError(f"{use_case.name} has neither a recorded source nor a simulator to rehearse on")
-    return Simulated(load(use_case.source, progress), {})  # type: ignore[arg-type]
+    found, tallies = load_replayed(use_case, progress)  # type: ignore[arg-type]
+    for tally in tallies:
+        ERR.print(str(tally), markup=False, highlight=False)
+    return Simulated(found, {})
 
 
 def _print(report: Report) -> None:

@@ -44,7 +44,7 @@ class Screen:
         """Show how parts are while they start."""
         self._children = children
         self._say(
-            f"Millrace, learning {', '.join(self._wishes.use_cases)}; state and logs in {escape(str(self._wishes.home))}"
+            f"Millrace, learning {', '.join(self._wishes.names())}; state and logs in {escape(str(self._wishes.home))}"
         )
         if self._console.is_terminal:
             self._live = Live(
@@ -105,7 +105,7 @@ class Screen:
         self._say(self._invitation())
 
     def _invitation(self) -> str:
-        uc = f"{self._made.api}/v1/use-cases/{self._wishes.use_cases[0]}"
+        uc = f"{self._made.api}/v1/use-cases/{self._wishes.names()[0]}"
         pages = f"Pages   {self._made.dashboard}\n" if self._made.dashboard else ""
         return (
             f"\n{pages}API     {self._made.api}/openapi.json\n"

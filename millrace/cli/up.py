@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from millrace.domain.usecase import AnyUseCase
 
 EXAMPLES = """
 Examples:
@@ -46,7 +49,8 @@ def _url(param: typer.CallbackParam, given: str) -> str:
 
 def up(
     use_case: Annotated[
-        list[str], typer.Option(help="What to learn; may be repeated. By default the one that is made for it.")
+        list[str],
+        typer.Option(help="What to learn, by name or file; may be repeated. By default the one that is made for it."),
     ] = [],  # noqa: B006 - typer wants the default here, and nobody changes it
     kafka: Annotated[
         str, typer.Option(metavar="HOST:PORT|local", callback=_log, help="Use this Kafka, or run a real one here.")
@@ -77,14 +81,18 @@ def up(
     """Run the whole platform on this machine until Ctrl-C: everything for real, in processes under one supervisor."""
     from millrace.cli.running import run
     from millrace.cli.settings import refuse_unknown
+    from millrace.domain.sources import Topics
     from millrace.runtime.parts import Wishes
 
     refuse_unknown()
     told = {"api": api_port, "dashboard": dashboard_port}
+    found = _found(use_case)
     run(
         Wishes(
             home=home,
-            use_cases=_found(use_case),
+            use_cases=list(found),
+            files={given: its.name for given, its in found.items()},
+            not_sent=frozenset(given for given, its in found.items() if isinstance(its.source, Topics)),
             kafka=kafka,
             s3=s3,
             redis=redis,
@@ -97,8 +105,8 @@ def up(
     )
 
 
-def _found(wished: list[str]) -> list[str]:
-    """Return the use cases to run; raise `UnknownUseCase` for a name that is none."""
-    from millrace.usecases import default, find
+def _found(wished: list[str]) -> dict[str, AnyUseCase]:
+    """Return the use cases to run, by name or file; raise `UnknownUseCase` for what is none."""
+    from millrace.usecases import default, find, reference
 
-    return list(dict.fromkeys(find(name).name for name in wished)) or [default()]
+    return {reference(name): find(name) for name in wished or [default()]}

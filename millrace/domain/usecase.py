@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
@@ -14,6 +15,7 @@ from millrace.domain.fields import roles
 from millrace.domain.profiles import Profiles
 from millrace.domain.silence import Unsaid, unsaid
 from millrace.domain.simulation import Simulator
+from millrace.domain.sources import Files, Topic, Topics, refuse_misfit
 from millrace.domain.tasks import Classification, Clustering, Regression
 
 if TYPE_CHECKING:
@@ -72,6 +74,9 @@ class Recorded(msgspec.Struct, frozen=True):
     licence: str = ""
 
 
+Source = Recorded | Files | Topics
+"""What exists already: a recording a package carries, a user's files, a user's topics."""
+
 _NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 
 
@@ -92,7 +97,7 @@ class UseCase(Generic[E, P, L]):
         task: Regression[L] | Classification[L] | Clustering[L],
         candidates: Mapping[str, Candidate],
         baselines: Mapping[str, Callable[[E, P], float]] | None = None,
-        source: Recorded | None = None,
+        source: Source | None = None,
         simulator: Simulator | None = None,
         by_default: bool = False,
         seed: int = 7,
@@ -128,6 +133,10 @@ class UseCase(Generic[E, P, L]):
         self.key_field = self._field_with_role(event, "key")
         self.of_field = self._field_with_role(task.truth.label, "of") if task.truth else ""
         self.unsaid = self._unsaid()
+        self.topic_prefix = ""
+        self.derive = source.derive if isinstance(source, Files | Topics) else None
+        if isinstance(source, Files | Topics):
+            refuse_misfit(name, source, event, self.label)
 
     def _field_with_role(self, kind: type[msgspec.Struct], role: str) -> str:
         found = [field for field, its in roles(kind).items() if its == role]
@@ -161,8 +170,47 @@ class UseCase(Generic[E, P, L]):
         return rehearse(self, frame)
 
     def topic(self, kind: str) -> str:
-        """Return the name of one of the use case's topics: `events`, `labels`, `predictions`, `journal`, …"""
-        return f"{self.name}.{kind}"
+        """Return the name of one of the use case's topics: `events`, `labels`, `predictions`, `journal`, …
+
+        Somebody else's topics have their own names; a prefix is put before ours.
+        """
+        theirs = self._theirs(kind)
+        return theirs.name if theirs else f"{self.topic_prefix}{self.name}.{kind}"
+
+    def is_ours(self, kind: str) -> bool:
+        """Tell whether a topic is the use case's own, to be made where it is missing."""
+        return self._theirs(kind) is None
+
+    def _theirs(self, kind: str) -> Topic | None:
+        source = self.source
+        if not isinstance(source, Topics) or kind not in ("events", "labels"):
+            return None
+        return source.events if kind == "events" else source.labels
+
+    def on_own_topics(self) -> UseCase[E, P, L]:
+        """Return the same use case with topics of its own, in its own form: what facts at hand are written to."""
+        if not isinstance(self.source, Topics):
+            return self
+        twin = copy.copy(self)
+        twin.source = None
+        return twin
+
+    def under(self, prefix: str) -> UseCase[E, P, L]:
+        """Return the same use case with another prefix before the names of its topics, as in `team-a.`."""
+        if prefix == self.topic_prefix:
+            return self
+        twin = copy.copy(self)
+        twin.topic_prefix = prefix
+        return twin
+
+    def member(self, shard: int) -> str:
+        """Return the name by which a shard's trainer is known on the log: transactional id and consumer group."""
+        return f"{self.topic_prefix}millrace.{self.name}.{shard}"
+
+    @property
+    def is_replayed(self) -> bool:
+        """Whether its facts are a recording or files, to be replayed."""
+        return isinstance(self.source, Recorded | Files)
 
 
 AnyUseCase = UseCase[Any, Any, Any]

@@ -13,9 +13,11 @@ import msgspec
 
 from millrace.domain.facts import Event, Label
 from millrace.domain.log import Record, TopicPartition
+from millrace.domain.sources import Topics
 from millrace.domain.times import Micros, micros, rfc3339, span
 from millrace.domain.usecase import AnyUseCase
-from millrace.learning.outcomes import Unreadable
+from millrace.learning.decoding import Decoding, Schemas
+from millrace.learning.outcomes import Skipped, Unreadable
 
 MAX_BYTES = 1_000_000
 """A record larger than this is refused."""
@@ -34,7 +36,7 @@ class Arrival(NamedTuple):
     topic: str
     partition: int
     offset: int
-    fact: Event | Label | Unreadable
+    fact: Event | Label | Unreadable | Skipped
     record: Record
 
 
@@ -50,27 +52,29 @@ class Clock(NamedTuple):
 
 
 class Intake:
-    """Reads one use case's records."""
+    """Reads one use case's records: its own, or those of somebody else's topics, which its source maps.
 
-    def __init__(self, use_case: AnyUseCase) -> None:
+    `schemas` explains values that name their schema; where no record is read it is not needed.
+    """
+
+    def __init__(self, use_case: AnyUseCase, schemas: Schemas | None = None) -> None:
         self._gap = span(use_case.allowed_gap)
         self._events = use_case.topic("events")
         self._event = msgspec.json.Decoder(use_case.event).decode
         label = use_case.label
         self._label = None if label is None else msgspec.json.Decoder(label).decode
+        source = use_case.source
+        self._fact = Decoding(use_case, source, schemas).read if isinstance(source, Topics) else self._own
 
     def read(self, record: Record) -> Arrival:
         """Return a record's fact, or why it has none (with time 0: its place is that of the record before it)."""
         fact = self._fact(record)
         time = _time(fact)
-        if not isinstance(fact, Unreadable) and not EARLIEST < time < LATEST:
-            fact, time = (
-                Unreadable("invalid", f"its time is {rfc3339(time)}, which no clock that works gives"),
-                0,
-            )
+        if not EARLIEST < time < LATEST:
+            fact, time = _without_time(fact, time), 0
         return _arrival(Arrival, (time, record.topic, record.partition, record.offset, fact, record))
 
-    def _fact(self, record: Record) -> Event | Label | Unreadable:
+    def _own(self, record: Record) -> Event | Label | Unreadable:
         value = record.value
         if not value:
             return Unreadable("empty", "the record has no value")
@@ -108,7 +112,8 @@ class Intake:
                 placed.append(arrival._replace(time=newest))
             elif newest and time > newest + self._gap and not self._confirmed(arrivals, index, newest, suspect):
                 suspect = time
-                placed.append(arrival._replace(time=newest, fact=_leap(time, newest)))
+                passed_over = isinstance(arrival.fact, Skipped)
+                placed.append(arrival._replace(time=newest, fact=arrival.fact if passed_over else _leap(time, newest)))
             else:
                 placed.append(arrival)
                 newest, suspect = max(newest, time), 0
@@ -126,16 +131,25 @@ class Intake:
         after = next((it.time for it in arrivals[index + 1 :] if it.time), 0)
         return bool(after) and abs(after - arrivals[index].time) <= self._gap
 
-    def frontier(self, waiting: Batch, still_to_come: Sequence[TopicPartition]) -> Micros | None:
+    def frontier(
+        self,
+        waiting: Batch,
+        still_to_come: Sequence[TopicPartition],
+        clocks: Mapping[TopicPartition, Clock] | None = None,
+    ) -> Micros | None:
         """Return the time up to which (not including it) everything is here; `None` when nothing is missing.
 
         `still_to_come` are the partitions of which more is expected; one with nothing waiting lets nothing pass.
         """
-        return min((self._last(waiting.get(where, ())) for where in still_to_come), default=None)
+        known = clocks or {}
+        return min((self._last(waiting.get(where, ()), known.get(where)) for where in still_to_come), default=None)
 
-    def _last(self, arrivals: Sequence[Arrival]) -> Micros:
+    def _last(self, arrivals: Sequence[Arrival], clock: Clock | None) -> Micros:
+        """Return up to when a partition is here: a little before its newest, or its clock's time where none has a time."""
         times = [it.time for it in arrivals[-3:] if it.time]
-        return min(times) if times else 0
+        if times or not arrivals:
+            return min(times, default=0)
+        return next((it.time for it in reversed(arrivals) if it.time), (clock.newest if clock else 0) + 1)
 
     def choose(
         self, waiting: Batch, clocks: Mapping[TopicPartition, Clock], frontier: Micros | None, most: int
@@ -163,10 +177,19 @@ class Intake:
         return [it.time for it in placed]
 
 
-def _time(fact: Event | Label | Unreadable) -> Micros:
+def _time(fact: Event | Label | Unreadable | Skipped) -> Micros:
     if isinstance(fact, Event):
         return micros(fact.occurred_at)
-    return micros(fact.known_at) if isinstance(fact, Label) else 0
+    if isinstance(fact, Label):
+        return micros(fact.known_at)
+    return fact.time if isinstance(fact, Skipped) else 0
+
+
+def _without_time(fact: Event | Label | Unreadable | Skipped, time: Micros) -> Unreadable | Skipped:
+    """Return what a record is whose time no clock that works gives; what is passed over is so all the same."""
+    if isinstance(fact, Unreadable | Skipped):
+        return fact
+    return Unreadable("invalid", f"its time is {rfc3339(time)}, which no clock that works gives")
 
 
 def _leap(time: Micros, newest: Micros) -> Unreadable:

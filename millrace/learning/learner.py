@@ -18,7 +18,7 @@ from millrace.domain.usecase import AnyUseCase, Features
 from millrace.learning.contest import Contest, Foreseen, Suspension
 from millrace.learning.drift import GROUP, RARE_GROUP, SAMPLE_EVERY, Drift, Found
 from millrace.learning.ledger import NO_TRUTH, Entry, Ledger
-from millrace.learning.outcomes import Alarmed, Foreseeing, Outcome, Refusal, Scored, Suspended, Unreadable
+from millrace.learning.outcomes import Alarmed, Foreseeing, Outcome, Refusal, Scored, Skipped, Suspended, Unreadable
 from millrace.learning.profiles import Memory
 
 FORGET_EVERY: Micros = 6 * 3_600 * 1_000_000
@@ -41,7 +41,7 @@ class Met(Protocol):
         """Availability time."""
 
     @property
-    def fact(self) -> Event | Label | Unreadable:
+    def fact(self) -> Event | Label | Unreadable | Skipped:
         """The fact, or why there is none."""
 
 
@@ -70,6 +70,7 @@ class Learner:
         self._groups = isinstance(use_case.task, Clustering)
         self._has_truth = use_case.task.truth is not None
         self._unsaid = use_case.unsaid
+        self._derive = use_case.derive
 
     def meet(self, arrivals: Iterable[Met]) -> Iterator[Outcome]:
         """Take facts in order; yield what comes of each."""
@@ -87,6 +88,9 @@ class Learner:
             self._foresee(fact, arrival.time, step, outcomes)
         elif isinstance(fact, Label):
             self._hear(fact, arrival.time, step, outcomes)
+        elif isinstance(fact, Skipped):
+            self._count("skipped")
+            self._count(f"skipped_{fact.why}")
         else:
             self._refuse(fact.reason, fact.detail, step, outcomes)
 
@@ -180,6 +184,8 @@ class Learner:
         if due.label is None and self._unsaid is not None:
             due.label = self._unsaid(due.event, moment(due.settled_at))
             self._count("taken_for_no")
+        elif due.label is not None and self._derive is not None:
+            due.label = self._derived(due)
         truth = None if due.label is None else self._target(due.label)
         if truth is None:
             self._count("expired" if due.label is None else "without_truth")
@@ -205,6 +211,14 @@ class Learner:
             self.memory.settled(due.event, due.label, due.settled_at)
         except Exception:  # noqa: BLE001 - an author's code may raise anything; the stream goes on
             self._count("profiles_failed")
+
+    def _derived(self, due: Entry) -> Label | None:
+        try:
+            made: Label = self._derive(due.event, due.label)  # type: ignore[misc]
+            return made
+        except Exception:  # noqa: BLE001 - an author's code may raise anything; the stream goes on
+            self._count("derive_failed")
+            return None
 
     def _out(self, fallen: list[Suspension], outcomes: list[Outcome]) -> None:
         for one in fallen:

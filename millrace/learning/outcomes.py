@@ -63,3 +63,10 @@ class Unreadable(NamedTuple):
 
     reason: Literal["undecodable", "invalid", "future", "too-large", "empty"]
     detail: str
+
+
+class Skipped(NamedTuple):
+    """In place of a fact: a record the use case's source passes over, why, and when it could be known (0: it does not say)."""
+
+    why: str
+    time: Micros = 0

@@ -49,6 +49,7 @@ def rehearse(
     `oracle` has what one who knows the hidden causes predicts, by event id: it is scored on the same labels, beside the learner.
     `drifts` are named in the report. `hear` is told what comes of each batch, as it would be written to the log.
     """
+    use_case = use_case.on_own_topics()
     shard = Shard(use_case)
     shard.epoch = 1
     knowing = Oracle(use_case, oracle) if oracle else None

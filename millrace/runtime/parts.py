@@ -24,10 +24,16 @@ FIRST_TO_STOP, THEN, AFTERWARDS = 0, 1, 2
 
 
 class Wishes(msgspec.Struct, frozen=True, kw_only=True):
-    """What a platform is to be made of. An address stands for a service that is there already."""
+    """What a platform is to be made of. An address stands for a service that is there already.
+
+    A use case is given by its name or by the path of its file; `files` has the names of the latter. Those in `not_sent`
+    have no producer: somebody else writes their topics.
+    """
 
     home: Path
     use_cases: list[str]
+    files: Mapping[str, str] = {}
+    not_sent: frozenset[str] = frozenset()
     kafka: str = ""
     s3: str = ""
     redis: str = ""
@@ -45,10 +51,15 @@ class Wishes(msgspec.Struct, frozen=True, kw_only=True):
         pages = {"dashboard": DASHBOARD_PORT} if self.dashboard else {}
         return {**inner, **registry, "api": API_PORT, **pages, **services}
 
+    def names(self) -> list[str]:
+        """Return the use cases' names."""
+        return [self.files.get(use_case, use_case) for use_case in self.use_cases]
+
     def services_of(self, use_case: str) -> dict[str, str]:
         """Return the parts that one use case has for itself, with what `millrace run` calls them."""
-        ending = f"-{use_case}" if len(self.use_cases) > 1 else ""
-        kinds = ("trainer", "producer") if self.producer else ("trainer",)
+        ending = f"-{self.files.get(use_case, use_case)}" if len(self.use_cases) > 1 else ""
+        sends = self.producer and use_case not in self.not_sent
+        kinds = ("trainer", "producer") if sends else ("trainer",)
         return {f"{kind}{ending}": kind for kind in kinds}
 
 
@@ -66,12 +77,12 @@ def platform(wishes: Wishes, ports: Mapping[str, int]) -> Platform:
     connections = _connections(wishes, ports)
     inner = _inner(wishes, connections)
     kafka = next((inner[name].address for name in ("log", "kafka") if name in inner), wishes.kafka)
-    environment = _environment(connections.model_copy(update={"kafka": kafka}))
+    environment = {**_environment(connections.model_copy(update={"kafka": kafka})), **_learnt(wishes)}
     api = f"http://{HOST}:{ports['api']}"
     parts = [
         *inner.values(),
         *_services(wishes, environment, ports),
-        _part("api", "api", {**environment, **_api(wishes, ports["api"])}, api, stops=AFTERWARDS),
+        _part("api", "api", {**environment, **_api(ports["api"])}, api, stops=AFTERWARDS),
     ]
     if wishes.dashboard:
         parts.append(_dashboard(environment, api, ports["dashboard"]))
@@ -122,8 +133,14 @@ def _is_part(found: object) -> Part:
 def _environment(connections: Connections) -> dict[str, str]:
     """Return what every part is told. Credentials are inherited, not repeated."""
     names = ("home", "kafka", "s3_endpoint", "redis", "mlflow")
-    told = {f"{PREFIX}{name.upper()}": str(getattr(connections, name)) for name in names}
+    where_told = tuple(name for name in ("topic_prefix", "schema_registry") if getattr(connections, name))
+    told = {f"{PREFIX}{name.upper()}": str(getattr(connections, name)) for name in (*names, *where_told)}
     return {**told, f"{PREFIX}EMBEDDED_LOG": str(connections.embedded_log).lower()}
+
+
+def _learnt(wishes: Wishes) -> dict[str, str]:
+    """Return what says which use cases there are; those of files by path, for every part and command to find."""
+    return {f"{PREFIX}USE_CASES": ",".join(wishes.use_cases)}
 
 
 def _services(wishes: Wishes, environment: Mapping[str, str], ports: Mapping[str, int]) -> list[Part]:
@@ -138,8 +155,8 @@ def _services(wishes: Wishes, environment: Mapping[str, str], ports: Mapping[str
     return parts
 
 
-def _api(wishes: Wishes, port: int) -> dict[str, str]:
-    return {f"{PREFIX}API_PORT": str(port), f"{PREFIX}USE_CASES": ",".join(wishes.use_cases)}
+def _api(port: int) -> dict[str, str]:
+    return {f"{PREFIX}API_PORT": str(port)}
 
 
 def _part(name: str, kind: str, env: dict[str, str], address: str, *, stops: int) -> Part:

@@ -6,6 +6,7 @@ A service's own settings are a subclass of `Connections`, in its own package.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -22,6 +23,30 @@ class Connections(BaseSettings):
     kafka: str = Field("127.0.0.1:9092", description="Kafka bootstrap servers, or @FILE: a file that holds them.")
     embedded_log: bool = Field(
         False, description="The log is the embedded one: memory only; a restart of it begins a new epoch."
+    )
+    kafka_security: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
+        "PLAINTEXT", description="How the Kafka cluster is spoken to. The embedded log knows PLAINTEXT only."
+    )
+    kafka_sasl: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = Field(
+        "PLAIN", description="How user and password are given, where the cluster asks for them."
+    )
+    kafka_user: str = Field("", description="The Kafka user (or API key).")
+    kafka_password: SecretStr = Field(SecretStr(""), description="The Kafka user's password (or secret).")
+    kafka_ca: Path | None = Field(None, description="Certificates (PEM) to trust for Kafka; by default the system's.")
+    kafka_certificate: Path | None = Field(None, description="Our own certificate (PEM), where Kafka asks for one.")
+    kafka_key: Path | None = Field(None, description="The private key (PEM) of our own certificate.")
+    schema_registry: str = Field(
+        "", description="URL of the schema registry of topics in Avro or Protobuf; read only. Empty: there is none."
+    )
+    schema_registry_user: str = Field("", description="The schema registry's user (or API key).")
+    schema_registry_password: SecretStr = Field(
+        SecretStr(""), description="The schema registry's password (or secret)."
+    )
+    schema_registry_ca: Path | None = Field(None, description="Certificates (PEM) to trust for the schema registry.")
+    topic_prefix: str = Field(
+        "",
+        pattern=r"^[a-zA-Z0-9._-]*$",
+        description="Put before the names of our own topics, groups and transactional ids, as in team-a. (with its dot).",
     )
     s3_endpoint: str = Field("http://127.0.0.1:9000", description="S3 endpoint URL.")
     s3_access_key: str = Field("millrace", description="S3 access key.")

@@ -1,4 +1,7 @@
-"""Use cases that ship, one file each. They are found, not registered: nothing else names one."""
+"""Use cases: those that ship, one file each; those other packages bring; and a user's own files.
+
+They are found, not registered: nothing else names one.
+"""
 
 from __future__ import annotations
 
@@ -8,35 +11,83 @@ import pkgutil
 import sys
 from functools import cache
 from hashlib import sha256
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
 
 from millrace.domain.errors import UnknownUseCase
 from millrace.domain.usecase import AnyUseCase, UseCase
+from millrace.usecases import _files
+
+ENTRY_POINTS = "millrace.usecases"
+"""The group under which a package names its use cases: `my-case = "my_package.my_case"`."""
+
+_from_files: dict[str, AnyUseCase] = {}
+"""Use cases this process was given as files, by name."""
 
 
 def names() -> list[str]:
-    """Return the names of the use cases that ship, sorted. Modules are named as they are, with underscores.
+    """Return the names of the use cases that ship or that an installed package brings, sorted.
 
-    One whose name begins with an underscore is no use case: several share it.
+    Modules are named as they are, with underscores. One whose name begins with an underscore is no use case: several
+    share it.
     """
-    found = (module.name for module in pkgutil.iter_modules(__path__))
-    return sorted(name.replace("_", "-") for name in found if not name.startswith("_"))
+    return sorted({*_shipped(), *_brought()})
+
+
+def is_known(name: str) -> bool:
+    """Tell whether a name is that of a use case: one that ships, that a package brings, or of a file given before."""
+    return name in _from_files or name in names()
 
 
 def find(name: str) -> AnyUseCase:
-    """Return a use case by its name; raise `UnknownUseCase`, naming those there are."""
-    if name not in names():
-        raise UnknownUseCase(f"there is no use case {name!r}; there are: {', '.join(names())}")
-    return defined_in(importlib.import_module(module_of(name)))
+    """Return a use case by its name, or by the path of its file, which ends in `.py`.
+
+    Afterwards this process knows one of a file by its name, too. Raises `UnknownUseCase`, naming those there are, and
+    `UseCaseError` for a file that does not run.
+    """
+    if name.endswith(".py"):
+        found = defined_in(_files.load_module(Path(name)))
+        _from_files[found.name] = found
+        return found
+    if name in _from_files:
+        return _from_files[name]
+    if name in _shipped():
+        return defined_in(importlib.import_module(module_of(name)))
+    if name in (brought := _brought()):
+        return _loaded(brought[name])
+    raise UnknownUseCase(
+        f"there is no use case {name!r}; there are: {', '.join(names())}. A file of your own is given by its path, as in "
+        f"./{name.replace('-', '_')}.py"
+    )
+
+
+def reference(name: str) -> str:
+    """Return what finds a use case from any folder: its name, or the whole path of its file."""
+    return str(Path(name).absolute()) if name.endswith(".py") else name
 
 
 def default() -> str:
     """Return the name of the use case that is taken where none is named."""
-    return next(name for name in names() if find(name).by_default)
+    return next(name for name in sorted(_shipped()) if find(name).by_default)
 
 
 def module_of(name: str) -> str:
     """Return the module a use case that ships is defined in."""
     return f"{__name__}.{name.replace('-', '_')}"
+
+
+def _shipped() -> list[str]:
+    found = (module.name for module in pkgutil.iter_modules(__path__))
+    return [name.replace("_", "-") for name in found if not name.startswith("_")]
+
+
+def _brought() -> dict[str, EntryPoint]:
+    return {it.name: it for it in entry_points(group=ENTRY_POINTS)}
+
+
+def _loaded(point: EntryPoint) -> AnyUseCase:
+    found = point.load()
+    return found if isinstance(found, UseCase) else defined_in(found)
 
 
 def defined_in(module: object) -> AnyUseCase:
@@ -50,8 +101,9 @@ def defined_in(module: object) -> AnyUseCase:
 
 
 def source_of(use_case: AnyUseCase) -> str:
-    """Return the text of the file that defines a use case."""
-    return inspect.getsource(sys.modules[use_case.features.__module__])
+    """Return the text of the file that defines a use case, as it was loaded."""
+    module = use_case.features.__module__
+    return _files.TEXTS.get(module) or inspect.getsource(sys.modules[module])
 
 
 @cache

@@ -52,6 +52,7 @@ def test_its_extras_are_the_ones_the_documents_name(wheel: zipfile.ZipFile) -> N
         "train",
         "serve",
         "pages",
+        "sources",
         "notebook",
         "embedded",
         "all",

@@ -33,7 +33,8 @@ from millrace.adapters.bus.port import Bus, Message, TopicPartition
 from millrace.adapters.checkpoints.memory import MemoryStore
 from millrace.adapters.online.memory import MemoryOnlineStore
 from millrace.adapters.registry.memory import MemoryRegistry
-from millrace.domain.usecase import Fact
+from millrace.adapters.schemas.table import schemas_of
+from millrace.domain.usecase import AnyUseCase, Fact
 from millrace.runtime.signing import PublicKeys, Signer
 from trainer.checkpointing import Checkpointing
 from trainer.history import Checkpoints
@@ -135,18 +136,25 @@ def messages(stream: Sequence[Fact]) -> list[Message]:
 class World:
     """One log and the stores, which outlive the trainers. The log is a twin in memory unless a client of another is given."""
 
-    def __init__(self, tmp: Path, bus: Callable[[], Bus] | None = None, **settings: object) -> None:
+    def __init__(
+        self,
+        tmp: Path,
+        bus: Callable[[], Bus] | None = None,
+        use_case: AnyUseCase = parcels,
+        **settings: object,
+    ) -> None:
+        self.use_case = use_case
         self.cluster = MemoryCluster()
         self.bus: Callable[[], Bus] = bus or (lambda: MemoryBus(self.cluster))
         self.store = MemoryStore()
         self.online = MemoryOnlineStore()
         self.registry = MemoryRegistry()
         told = {"idle_timeout": 0.01, "batch_records": 60, "checkpoint_interval": 0.2, "embedded_log": True, **settings}
-        self.settings = TrainerSettings(use_case=parcels.name, home=tmp, **told)  # type: ignore[arg-type]
+        self.settings = TrainerSettings(use_case=use_case.name, home=tmp, **told)  # type: ignore[arg-type]
 
     def checkpoints(self) -> Checkpoints:
         """Return a reader of the checkpoints."""
-        return Checkpoints(parcels, 0, self.store, KEYS.verify)
+        return Checkpoints(self.use_case, 0, self.store, KEYS.verify)
 
     async def produce(self, stream: Sequence[Fact]) -> None:
         """Write facts, to topics of two partitions where the log leaves the choice."""
@@ -161,7 +169,8 @@ class World:
         """Start a trainer: it recovers or begins an epoch."""
         settings = self.settings.model_copy(update=changes)
         bus, checkpoints = self.bus(), self.checkpoints()
-        opened = await Opening(settings, parcels, bus, checkpoints).open()
+        use_case, schemas = self.use_case, schemas_of(settings, self.use_case, self.store)
+        opened = await Opening(settings, use_case, bus, checkpoints, schemas).open()
         outlets = Outlets(
             Checkpointing(
                 self.store,
@@ -169,12 +178,12 @@ class World:
                 SIGNER.sign,
                 interval=settings.checkpoint_interval,
                 kept=100,
-                horizon=Journal(bus, parcels, 0).first,
+                horizon=Journal(bus, use_case, 0).first,
             ),
             Snapshots(self.online, SIGNER.sign, interval=0.0001, share=1.0),
-            Registrations(self.registry, parcels, interval=300, kept=5),
+            Registrations(self.registry, use_case, interval=300, kept=5),
         )
-        where = TopicPartition(parcels.topic("commands"), 0)
+        where = TopicPartition(use_case.topic("commands"), 0)
         at = opened.shard.positions.get(where, 0)
         return Training(settings, bus, opened, outlets, await bus.reader({where: at}))
 
@@ -185,7 +194,7 @@ class World:
     async def values(self, kind: str) -> list[bytes]:
         """Return the value of every readable record of a topic."""
         bus = self.bus()
-        topic = parcels.topic(kind)
+        topic = self.use_case.topic(kind)
         count = (await bus.ensure_topics({topic: 1}))[topic]
         where = [TopicPartition(topic, number) for number in range(count)]
         ends = await bus.end(where)

@@ -13,9 +13,11 @@ from aiokafka import AIOKafkaConsumer, errors
 
 from millrace.adapters.bus.kafka_link import FIRST, LAST, Link
 from millrace.adapters.bus.kafka_reader import KafkaReader
+from millrace.adapters.bus.kafka_security import Security, security_of
 from millrace.adapters.bus.kafka_writer import KafkaTransactionalWriter, KafkaWriter, open_producer
 from millrace.adapters.bus.port import TopicPartition
 from millrace.domain.errors import Unreachable
+from millrace.runtime.settings import Connections
 
 _LONGEST_POLL_MS = 50
 """A partition that is taken up again waits for the fetch under way to come back: it had better not be long."""
@@ -27,7 +29,8 @@ class KafkaBus:
     """A client of one cluster.
 
     `bootstrap` is the cluster's address or a function that returns it now: it is asked again at every connection.
-    `patience` is how many seconds to wait for an answer before raising `Unreachable`.
+    `patience` is how many seconds to wait for an answer before raising `Unreachable`. `security` is what TLS and a
+    password need (`kafka_security.security_of`).
     """
 
     def __init__(
@@ -37,12 +40,31 @@ class KafkaBus:
         embedded: bool = False,
         client_id: str = "millrace",
         patience: float = 30.0,
+        security: Security | None = None,
     ) -> None:
         self._bootstrap: Callable[[], str] = bootstrap if callable(bootstrap) else lambda: bootstrap
         self._embedded = embedded
         self._client_id = client_id
         self._patience = patience
-        self._link = Link(self._bootstrap, client_id=client_id, creates_topics=embedded, patience=min(patience, 10.0))
+        self._security = security or {}
+        self._link = Link(
+            self._bootstrap,
+            client_id=client_id,
+            creates_topics=embedded,
+            patience=min(patience, 10.0),
+            security=self._security,
+        )
+
+    @classmethod
+    def of(cls, connections: Connections, client_id: str, patience: float) -> KafkaBus:
+        """Return a client of the log that the settings name, spoken to as they say."""
+        return cls(
+            connections.bootstrap,
+            embedded=connections.embedded_log,
+            client_id=client_id,
+            patience=patience,
+            security=security_of(connections),
+        )
 
     async def cluster_id(self) -> str:
         """Return the cluster's id."""
@@ -86,6 +108,7 @@ class KafkaBus:
             check_crcs=not self._embedded,
             fetch_max_wait_ms=_LONGEST_POLL_EMBEDDED_MS if self._embedded else _LONGEST_POLL_MS,
             request_timeout_ms=int(self._patience * 1000),
+            **self._security,
         )
         try:
             await consumer.start()
@@ -109,7 +132,7 @@ class KafkaBus:
         return KafkaTransactionalWriter(producer, transactional_id, self._patience)
 
     async def _producer(self, transactional_id: str | None) -> object:
-        return await open_producer(self._bootstrap(), self._client_id, self._patience, transactional_id)
+        return await open_producer(self._bootstrap(), self._client_id, self._patience, transactional_id, self._security)
 
     async def note_positions(self, group: str, positions: Mapping[TopicPartition, int]) -> None:
         """Commit positions under a consumer group."""

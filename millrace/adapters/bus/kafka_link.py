@@ -17,6 +17,7 @@ from aiokafka.protocol.commit import OffsetCommitRequest, OffsetFetchRequest
 from aiokafka.protocol.metadata import MetadataRequest
 from aiokafka.protocol.offset import OffsetRequest
 
+from millrace.adapters.bus.kafka_security import Security
 from millrace.adapters.bus.kafka_topic_ids import TopicIdsRequest, ids_by_topic
 from millrace.adapters.bus.port import TopicPartition
 from millrace.domain.errors import MillraceError, NotReady, Unreachable
@@ -38,11 +39,20 @@ class Link:
     Raises `Unreachable` when patience ends, naming the last reason.
     """
 
-    def __init__(self, bootstrap: Callable[[], str], *, client_id: str, creates_topics: bool, patience: float) -> None:
+    def __init__(
+        self,
+        bootstrap: Callable[[], str],
+        *,
+        client_id: str,
+        creates_topics: bool,
+        patience: float,
+        security: Security,
+    ) -> None:
         self._bootstrap = bootstrap
         self._client_id = client_id
         self._creates_topics = creates_topics
         self._patience = patience
+        self._security = security
         self._client: Client | None = None
         self._address = ""
         self._opening = asyncio.Lock()
@@ -129,6 +139,7 @@ class Link:
             bootstrap_servers=address,
             client_id=self._client_id,
             request_timeout_ms=max(1, int(self._patience * 1000)),
+            **self._security,
         )
         try:
             await client.bootstrap()

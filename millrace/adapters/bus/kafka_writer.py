@@ -10,6 +10,7 @@ from typing import Any
 
 from aiokafka import AIOKafkaProducer, errors
 
+from millrace.adapters.bus.kafka_security import Security
 from millrace.adapters.bus.partitioning import partition_for
 from millrace.adapters.bus.port import Message, TopicPartition
 from millrace.domain.errors import CommitFailed, Fenced, MillraceError, NotReady, Refused, Unreachable
@@ -23,7 +24,9 @@ Producer = Any
 Batches = dict[TopicPartition, list[Any]]
 
 
-async def open_producer(address: str, client_id: str, patience: float, transactional_id: str | None) -> Producer:
+async def open_producer(
+    address: str, client_id: str, patience: float, transactional_id: str | None, security: Security
+) -> Producer:
     """Connect a producer; raise `Unreachable` when the log does not answer within `patience` seconds."""
     producer = AIOKafkaProducer(
         bootstrap_servers=address,
@@ -33,6 +36,7 @@ async def open_producer(address: str, client_id: str, patience: float, transacti
         max_batch_size=MAX_BATCH,
         max_request_size=MAX_BATCH + 10_000,
         request_timeout_ms=int(patience * 1000),
+        **security,
     )
     try:
         async with asyncio.timeout(patience):

@@ -1,0 +1,90 @@
+"""What the page on a user's own data shows is so."""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import msgspec
+import pytest
+
+import millrace
+from millrace import Topics, UseCase
+from millrace.domain.log import Record
+from millrace.learning.decoding import Decoding
+from millrace.usecases import find
+
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "your-own-data.md").read_text(encoding="utf-8")
+BLOCK = re.compile(r"^```(?P<kind>\w+)(?: (?P<about>[^\n]+))?\n(?P<text>.*?)^```$", re.DOTALL | re.MULTILINE)
+FOUND = [(it["kind"], it["about"] or "", it["text"]) for it in BLOCK.finditer(PAGE)]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with the page's files."""
+    for _, about, text in FOUND:
+        if about.startswith("file="):
+            (tmp_path / about.removeprefix("file=")).write_text(text)
+    return tmp_path
+
+
+def test_the_files_are_rehearsed_as_written(folder: Path) -> None:
+    """The command runs, and says of every row what the page says."""
+    [command] = [text for kind, _, text in FOUND if kind == "sh"]
+    (folder / "millrace").write_text(f'#!/bin/sh\nexec "{sys.executable}" -m millrace.cli "$@"\n')
+    (folder / "millrace").chmod(0o755)
+    env = {**os.environ, "PYTHONPATH": str(ROOT), "PATH": f"{folder}{os.pathsep}{os.environ['PATH']}", "COLUMNS": "200"}
+    run = subprocess.run(["sh", "-ec", command], cwd=folder, env=env, capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+    said = next(text for kind, _, text in FOUND if kind == "text")
+    assert said in run.stderr
+    report = msgspec.json.decode((folder / "report.json").read_bytes())
+    assert (report["events"], report["labels"], report["dead_letters"]) == (3, 2, 0)
+
+
+def test_every_source_reads_its_records(folder: Path) -> None:
+    """Each `source` of the page fits the page's types, and makes of each record what the page says."""
+    case = find(str(folder / "late_parcels.py"))
+    reads: Decoding | None = None
+    tried = 0
+    for kind, about, text in FOUND:
+        if kind == "python" and about == "source":
+            source = eval(text, {**vars(millrace), "replace": msgspec.structs.replace})
+            reads = Decoding(with_source(case, source), source)
+        elif kind == "json" and not about.startswith("file="):
+            assert reads is not None
+            topic, expected = about.split()
+            fact = reads.read(Record(topic, 0, 0, 0, None, text.encode()))
+            assert type(fact).__name__ == expected, fact
+            assert getattr(fact, "parcel_id", "17") == "17"
+            tried += 1
+    assert tried == 8
+
+
+def with_source(case: UseCase, source: Topics) -> UseCase:  # type: ignore[type-arg]
+    return UseCase(
+        case.name,
+        case.question,
+        case.event,
+        case.profiles,
+        features=case.features,
+        task=case.task,
+        candidates=case.candidates,
+        source=source,
+    )
+
+
+def test_every_word_of_the_table_is_one_of_the_structs() -> None:
+    """What the page tells one to write is an argument of a source's types."""
+    known = {name for kind in (millrace.Table, millrace.Topic, millrace.Files, millrace.Side, millrace.Time)
+             for name in kind.__struct_fields__}  # fmt: skip
+    rows = [line for line in PAGE.splitlines() if line.startswith("| ") and "`" in line]
+    words = set(re.findall(r"`(?:Files\(…, )?(\w+)=", "\n".join(rows)))
+    assert words
+    assert words <= known
+    assert ast.parse("\n".join(text for kind, about, text in FOUND if kind == "python" and about == "source"))

@@ -1,0 +1,409 @@
+"""Topics that others write, with the clients they write them with, are learnt through `source=` like our own."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from confluent_kafka import Producer
+from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka.schema_registry import SchemaRegistryClient
+from confluent_kafka.schema_registry.avro import AvroSerializer
+from confluent_kafka.schema_registry.json_schema import JSONSerializer
+from confluent_kafka.schema_registry.protobuf import ProtobufSerializer
+from confluent_kafka.serialization import MessageField, SerializationContext
+from google.protobuf import descriptor_pb2, descriptor_pool, message_factory, timestamp_pb2
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from millrace import Avro, Debezium, JsonSchema, Protobuf, Time, Topic, Topics, UseCase
+from millrace.adapters.bus.kafka import KafkaBus
+from millrace.adapters.schemas.table import schemas_of
+from millrace.domain.records import DeadLetter
+from millrace.domain.times import micros
+from millrace.domain.usecase import AnyUseCase, Fact
+from millrace.rehearsal import rehearse
+from tests.kafka import embedded_bus, embedded_log, real_kafka
+from tests.registry import Registry, registry
+from tests.trainer.world import Delivered, Parcel, World, facts, learn_all, parcels
+from trainer.rebuild import Rebuilding
+from trainer.training import Training
+
+N = 600
+THEIRS = ("shop.a-parcels", "shop.b-deliveries", "db.public.parcels")
+Log = tuple[str, Callable[[], KafkaBus]]
+Record = tuple[str, str, bytes | None]
+"""Topic, key, value."""
+
+
+@pytest.fixture(params=["embedded", pytest.param("kafka", marks=pytest.mark.kafka)])
+def log(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Log]:
+    if request.param == "embedded":
+        with embedded_log(tmp_path) as place:
+            yield place.read_text(), lambda: embedded_bus(place)
+    else:
+        with real_kafka(tmp_path / "kafka") as broker:
+            address = broker.address
+            admin = AdminClient({"bootstrap.servers": address})
+            for each in admin.create_topics([NewTopic(it, 2) for it in THEIRS]).values():
+                each.result(30)
+            yield address, lambda: KafkaBus(address)
+
+
+@pytest.fixture
+def schemas() -> Iterator[Registry]:
+    with registry("reader", "secret") as kept:
+        yield kept
+
+
+def mapped(source: Topics) -> AnyUseCase:
+    """Return the parcels, from somebody else's topics."""
+    return UseCase(
+        parcels.name,
+        parcels.question,
+        parcels.event,
+        parcels.profiles,
+        features=parcels.features,
+        task=parcels.task,
+        candidates=parcels.candidates,
+        baselines=parcels.baselines,
+        source=source,
+    )
+
+
+def world_on(log: Log, tmp_path: Path, source: Topics, schemas: Registry | None = None, **told: object) -> World:
+    if schemas:
+        told |= {"schema_registry": schemas.url, "schema_registry_user": "reader", "schema_registry_password": "secret"}
+    return World(tmp_path, log[1], mapped(source), idle_timeout=0.3, **told)
+
+
+def client(schemas: Registry) -> SchemaRegistryClient:
+    return SchemaRegistryClient({"url": schemas.url, "basic.auth.user.info": "reader:secret"})
+
+
+def produce(log: Log, records: Sequence[Record]) -> None:
+    """Write as others do: with librdkafka, keys spread as Java's clients spread them."""
+    producer = Producer({"bootstrap.servers": log[0], "partitioner": "murmur2_random", "linger.ms": 20})
+    for topic, key, value in records:
+        producer.produce(topic, value, key)
+        producer.poll(0)
+    assert producer.flush(30) == 0
+
+
+def milli(fact: Fact) -> int:
+    return micros(fact.occurred_at if isinstance(fact, Parcel) else fact.known_at) // 1000  # type: ignore[union-attr]
+
+
+def same_as_ours(training: Training, stream: Sequence[Fact]) -> None:
+    """The state is that of a rehearsal on topics of our own."""
+    learner, rehearsed = training.shard.learner, rehearse(parcels, stream)
+    learner.advance(learner.time + 1)
+    assert {name: n for name, n in learner.counters.items() if not name.startswith("skipped")} == rehearsed.counters
+    assert {name: learner.contest.scores[name].overall()["mae"] for name in parcels.candidates} == {
+        name: it.overall for name, it in rehearsed.candidates.items()
+    }
+
+
+PARCEL_V1 = """{"type": "record", "name": "Parcel", "namespace": "shop", "fields": [
+    {"name": "no", "type": "long"},
+    {"name": "depot", "type": {"type": "record", "name": "Depot", "fields": [{"name": "code", "type": "string"}]}},
+    {"name": "km", "type": ["null", "double"], "default": null},
+    {"name": "left_at", "type": {"type": "long", "logicalType": "timestamp-millis"}}]}"""
+PARCEL_V2 = PARCEL_V1[:-2] + ', {"name": "fragile", "type": "boolean", "default": false}]}'
+DELIVERY = """{"type": "record", "name": "Delivery", "namespace": "shop", "fields": [
+    {"name": "parcel", "type": "string"}, {"name": "late", "type": "double"}, {"name": "at", "type": "long"}]}"""
+
+IN_AVRO = Topics(
+    events=Topic(
+        "shop.a-parcels",
+        format=Avro(),
+        id=lambda row: f"p{row['no']}",
+        key="depot.code",
+        time="left_at",
+        fields={"distance": "km"},
+    ),
+    labels=Topic(
+        "shop.b-deliveries", format=Avro(), of="parcel", time=Time("at", "ms"), fields={"minutes_late": "late"}
+    ),
+)
+
+
+def in_avro(stream: Sequence[Fact], schemas: Registry, parcel: str) -> list[Record]:
+    known = client(schemas)
+    write = {"shop.a-parcels": AvroSerializer(known, parcel), "shop.b-deliveries": AvroSerializer(known, DELIVERY)}
+    found: list[Record] = []
+    for it in stream:
+        topic, row = _avro_row(it)
+        found.append((topic, it.depot, write[topic](row, SerializationContext(topic, MessageField.VALUE))))
+    return found
+
+
+def _avro_row(it: Any) -> tuple[str, dict[str, Any]]:
+    if isinstance(it, Parcel):
+        row = {"no": int(it.parcel_id[1:]), "depot": {"code": it.depot}, "km": it.distance, "left_at": milli(it)}
+        return "shop.a-parcels", {**row, "fragile": False}
+    return "shop.b-deliveries", {"parcel": it.parcel_id, "late": it.minutes_late, "at": milli(it)}
+
+
+async def test_avro_with_a_schema_registry_is_learnt_as_our_own(log: Log, schemas: Registry, tmp_path: Path) -> None:
+    """Through a registry that asks for a password, a schema that changes midway and a registry that is away meanwhile.
+
+    Nothing becomes a dead letter; every event is predicted once; the newest state is rebuilt without the registry.
+    """
+    stream = facts(N)
+    half = len(stream) // 2
+    world = world_on(log, tmp_path, IN_AVRO, schemas)
+    produce(log, in_avro(stream[:half], schemas, PARCEL_V1))
+    training = await world.trainer()
+    await learn_all(training, sum(isinstance(it, Parcel) for it in stream[:half]))
+
+    later = in_avro(stream[half:], schemas, PARCEL_V2)
+    schemas.is_away = True
+    produce(log, later)
+    for _ in range(40):
+        await training.turn()
+    assert training.trouble is not None
+    assert "schema registry" in training.trouble
+    assert "503" in training.trouble
+    assert training.progress.dead_letters == {}
+    schemas.is_away = False
+    await learn_all(training, N)
+
+    assert training.trouble is None
+    assert training.progress.dead_letters == {}
+    assert sorted(str(it["event_id"]) for it in await world.predictions()) == sorted(f"p{n}" for n in range(N))
+    asked = [it for it in schemas.asked if it.startswith("GET /schemas/ids/")]
+    digest = training.shard.digest()
+    await training.close()
+
+    schemas.is_away = True
+    bus = world.bus()
+    again = schemas_of(world.settings, world.use_case, world.store)
+    rebuilding = Rebuilding(world.use_case, 0, bus, world.checkpoints(), schemas=again)
+    rebuilt = await rebuilding.audit()
+    assert (rebuilt.matches, rebuilt.digest) == (True, digest)
+    assert [it for it in schemas.asked if it.startswith("GET /schemas/ids/")] == asked
+    await bus.close()
+    same_as_ours(training, stream)
+
+
+async def test_what_no_schema_explains_is_a_dead_letter(log: Log, schemas: Registry, tmp_path: Path) -> None:
+    """A value without a header, one that is cut off, one of a schema of another kind: each says why, the rest is learnt."""
+    stream = [it for it in facts(40) if isinstance(it, Parcel)]
+    good = in_avro(stream, schemas, PARCEL_V1)
+    client(schemas).register_schema("x", _json_schema_of("x"))
+    other = b"\0" + max(schemas.by_id).to_bytes(4, "big")
+    bad = [b"no header", good[0][2][:7], other + b"{}"]  # type: ignore[index]
+    produce(log, [*good[:20], *(("shop.a-parcels", "x", it) for it in bad), *good[20:]])
+    world = world_on(log, tmp_path, IN_AVRO, schemas)
+    training = await world.trainer()
+    await learn_all(training, 40)
+    letters = [msgspec.json.decode(it, type=DeadLetter) for it in await world.values("dead-letters")]
+    assert sorted(it.detail.split(":")[0].split(",")[0] for it in letters) == [
+        "it names no schema",
+        f"schema {max(schemas.by_id)} is JSON",
+        "the bytes do not fit their Avro schema",
+    ]
+    assert sorted(it.value or b"" for it in letters) == sorted(bad)
+    await training.close()
+
+
+def _json_schema_of(title: str) -> Any:
+    from confluent_kafka.schema_registry import Schema
+
+    return Schema(msgspec.json.encode({"type": "object", "title": title}).decode(), "JSON")
+
+
+IN_DEBEZIUM = Topics(
+    events=Topic(
+        "db.public.parcels",
+        envelope=Debezium("cr"),
+        id="parcel",
+        time=Time("$source.ts_ms", "ms"),
+        fields={"distance": "km"},
+    ),
+    labels=Topic(
+        "db.public.parcels",
+        envelope=Debezium("u"),
+        of="parcel",
+        where=lambda row: row["status"] == "delivered" and row["$before"]["status"] != "delivered",
+        fields={"minutes_late": "late"},
+    ),
+)
+
+
+def in_debezium(stream: Sequence[Fact]) -> list[Record]:
+    """Return changes of a table's rows as Debezium's JSON converter writes them, its schema beside each."""
+    rows: dict[str, dict[str, Any]] = {}
+    found: list[Record] = []
+    for it in stream:
+        if isinstance(it, Parcel):
+            after = {"parcel": it.parcel_id, "depot": it.depot, "km": it.distance, "status": "open", "late": None}
+            found.append(_change("c", None, after, milli(it)))
+        else:
+            assert isinstance(it, Delivered)
+            before = rows[it.parcel_id]
+            after = {**before, "status": "delivered", "late": it.minutes_late}
+            found.append(_change("u", before, after, milli(it)))
+        rows[it.parcel_id] = after
+    return found
+
+
+def _change(op: str, before: Any, after: Any, at: int) -> Record:
+    source = {"version": "3.0.0.Final", "connector": "postgresql", "ts_ms": at, "table": "parcels"}
+    payload = {"before": before, "after": after, "source": source, "op": op, "ts_ms": at + 40}
+    schema = {"type": "struct", "name": "db.public.parcels.Envelope", "fields": []}
+    value = msgspec.json.encode({"schema": schema, "payload": payload})
+    return "db.public.parcels", (after or before)["depot"], value
+
+
+async def test_a_tables_changes_in_debeziums_json_are_learnt_as_our_own(log: Log, tmp_path: Path) -> None:
+    """A row that is made is an event; its later change is the label. Deletes, tombstones and other changes are counted."""
+    stream = facts(N)
+    records = in_debezium(stream)
+    row = {"parcel": "p0", "depot": "depot-1", "km": 1.0, "status": "open", "late": None}
+    at = milli(stream[len(stream) // 2])
+    middle = [
+        _change("u", row, {**row, "km": 2.0}, at),
+        _change("d", row, None, at),
+        ("db.public.parcels", "depot-1", None),
+        (
+            "db.public.parcels",
+            "depot-1",
+            b'{"op": "c", "after": {"parcel": "q", "depot": "depot-1"}, "source": {"ts_ms": 1}}',
+        ),
+    ]
+    world = world_on(log, tmp_path, IN_DEBEZIUM)
+    produce(log, [*records[: len(stream) // 2], *middle, *records[len(stream) // 2 :]])
+    training = await world.trainer()
+    await learn_all(training, N)
+    counters = training.shard.learner.counters
+    assert {name: n for name, n in counters.items() if name.startswith("skipped")} == {
+        "skipped": 3,
+        "skipped_filtered": 1,
+        "skipped_op d": 1,
+        "skipped_tombstone": 1,
+    }
+    [letter] = [msgspec.json.decode(it, type=DeadLetter) for it in await world.values("dead-letters")]
+    assert letter.reason == "invalid"
+    assert "distance" in letter.detail
+    assert counters.pop("refused_invalid") == 1
+    same_as_ours(training, stream)
+    await training.close()
+
+
+IN_JSON_SCHEMA = Topics(
+    events=Topic("shop.a-parcels", format=JsonSchema(), id="id", time=Time("at", "ms"), fields={"distance": "km"}),
+    labels=Topic(
+        "shop.b-deliveries", format=JsonSchema(), of="id", time=Time("at", "ms"), fields={"minutes_late": "late"}
+    ),
+)
+
+
+async def test_json_with_a_schema_registry_is_learnt_as_our_own(log: Log, schemas: Registry, tmp_path: Path) -> None:
+    """As the real serializer writes it; to read it the registry is not needed."""
+    stream = facts(200)
+    text = msgspec.json.encode({"type": "object", "title": "Row", "properties": {"id": {"type": "string"}}}).decode()
+    write = JSONSerializer(text, client(schemas))
+    records: list[Record] = []
+    for it in stream:
+        topic = "shop.a-parcels" if isinstance(it, Parcel) else "shop.b-deliveries"
+        own = {"km": it.distance} if isinstance(it, Parcel) else {"late": it.minutes_late}  # type: ignore[union-attr]
+        row = {"id": it.parcel_id, "depot": it.depot, "at": milli(it), **own}  # type: ignore[union-attr]
+        records.append((topic, row["depot"], write(row, SerializationContext(topic, MessageField.VALUE))))
+    produce(log, records)
+    world = world_on(log, tmp_path, IN_JSON_SCHEMA)
+    training = await world.trainer()
+    await learn_all(training, 200)
+    same_as_ours(training, stream)
+    await training.close()
+
+
+IN_PROTOBUF = Topics(
+    events=Topic("shop.a-parcels", format=Protobuf(), id="id", key="depot.code", time="at", fields={"distance": "km"}),
+    labels=Topic("shop.b-deliveries", format=Protobuf(), of="id", time="at", fields={"minutes_late": "late"}),
+)
+
+
+def messages() -> tuple[Any, Any]:
+    """Return the classes that protoc would make of a file with two messages, one with another inside it."""
+    file = descriptor_pb2.FileDescriptorProto(
+        name="shop.proto", package="shop", syntax="proto3", dependency=["google/protobuf/timestamp.proto"]
+    )
+    field = descriptor_pb2.FieldDescriptorProto
+
+    def add(message: Any, name: str, number: int, kind: int, type_name: str = "") -> None:
+        made = message.field.add(name=name, number=number, type=kind, label=field.LABEL_OPTIONAL)
+        if type_name:
+            made.type_name = type_name
+
+    parcel, delivery = file.message_type.add(name="Parcel"), file.message_type.add(name="Delivery")
+    add(parcel.nested_type.add(name="Depot"), "code", 1, field.TYPE_STRING)
+    add(parcel, "id", 1, field.TYPE_STRING)
+    add(parcel, "depot", 2, field.TYPE_MESSAGE, ".shop.Parcel.Depot")
+    add(parcel, "km", 3, field.TYPE_DOUBLE)
+    add(parcel, "at", 4, field.TYPE_MESSAGE, ".google.protobuf.Timestamp")
+    add(delivery, "id", 1, field.TYPE_STRING)
+    add(delivery, "late", 2, field.TYPE_DOUBLE)
+    add(delivery, "at", 3, field.TYPE_MESSAGE, ".google.protobuf.Timestamp")
+    pool = descriptor_pool.DescriptorPool()
+    pool.AddSerializedFile(timestamp_pb2.DESCRIPTOR.serialized_pb)
+    pool.Add(file)
+    named = (pool.FindMessageTypeByName(f"shop.{it}") for it in ("Parcel", "Delivery"))
+    first, second = (message_factory.GetMessageClass(it) for it in named)
+    return first, second
+
+
+async def test_protobuf_with_a_schema_registry_is_learnt_as_our_own(
+    log: Log, schemas: Registry, tmp_path: Path
+) -> None:
+    """Two messages of one file, one nested, one imported: read by the registry's descriptor, without generated code."""
+    stream = facts(200)
+    parcel, delivery = messages()
+    known, options = client(schemas), {"use.deprecated.format": False}
+    write = {it: ProtobufSerializer(it, known, options) for it in (parcel, delivery)}
+    records: list[Record] = []
+    for it in stream:
+        if isinstance(it, Parcel):
+            topic, kind, own = "shop.a-parcels", parcel, {"depot": {"code": it.depot}, "km": it.distance}
+        else:
+            assert isinstance(it, Delivered)
+            topic, kind, own = "shop.b-deliveries", delivery, {"late": it.minutes_late}
+        at = Timestamp()
+        at.FromMilliseconds(milli(it))
+        row = kind(id=it.parcel_id, at={"seconds": at.seconds, "nanos": at.nanos}, **own)
+        records.append((topic, it.depot, write[kind](row, SerializationContext(topic, MessageField.VALUE))))
+    assert base64.b64decode(schemas.by_id[max(schemas.by_id)]["schema"])
+    produce(log, records)
+    world = world_on(log, tmp_path, IN_PROTOBUF, schemas)
+    training = await world.trainer()
+    await learn_all(training, 200)
+    same_as_ours(training, stream)
+    await training.close()
+
+
+async def test_others_topics_are_read_and_never_made(tmp_path: Path) -> None:
+    """A topic that is missing is told; what is made has our names, behind the prefix."""
+    from millrace.domain.errors import NotReady
+
+    world = World(tmp_path, use_case=mapped(IN_DEBEZIUM).under("team-a."))
+    with pytest.raises(
+        NotReady, match=r"there is no topic 'db.public.parcels', which parcels reads; Millrace does not make it"
+    ):
+        await world.trainer()
+    bus = world.bus()
+    assert await bus.partitions(["db.public.parcels"]) == {"db.public.parcels": 0}
+    await bus.ensure_topics({"db.public.parcels": 1})
+    writer = await bus.writer()
+    from millrace.adapters.bus.port import Message
+
+    await writer.send([Message(topic, value, key.encode()) for topic, key, value in in_debezium(facts(50))])
+    training = await world.trainer()
+    await learn_all(training, 50)
+    assert len(await world.predictions()) == 50
+    ours = ("journal", "predictions", "scorecards", "dead-letters", "commands")
+    assert await bus.partitions([f"team-a.parcels.{it}" for it in ours]) == {f"team-a.parcels.{it}": 1 for it in ours}
+    assert set((await bus.partitions([f"parcels.{it}" for it in ours])).values()) == {0}
