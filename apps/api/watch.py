@@ -78,9 +78,7 @@ class Watch:
             self._beat()
             async with _in_time("to be read"):
                 found = await reader.read(timeout=0.25, max_records=_AT_ONCE)
-            if (
-                self._schemas is not None
-            ):  # what they do not explain is passed over: the trainer waits, who looks on does not
+            if self._schemas is not None:  # the trainer waits for what they do not explain; who looks on passes it over
                 await self._schemas.explain(found)
             for record in chain.from_iterable(found.values()):
                 self._board.take(record)
