@@ -237,7 +237,7 @@ class Training:
             epoch=0, previous=0, chain="", of=header.offset, key=written.key, digest=header.digest or ""
         )
         await self._commit([], self.shard.note(entry))
-        self._outlets.registrations.offer(written, self.shard.learner.standings())
+        self._outlets.registrations.offer(written, self.shard.learner.contest.standings())
         log.info("checkpoint", key=written.key, bytes=self._outlets.checkpoints.bytes, digest=header.digest)
 
     def inputs(self) -> dict[TopicPartition, int]:

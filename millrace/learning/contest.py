@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from millrace.domain.clusters import Clusters
 from millrace.domain.metrics import badness
+from millrace.domain.records import Score as Standing
 from millrace.domain.tasks import Classification, Clustering, Regression
 from millrace.domain.times import Micros
 from millrace.domain.usecase import AnyUseCase, Candidate, Feature, Features
@@ -155,6 +156,26 @@ class Contest:
             for name, loss in losses.items():
                 if name != self.champion:
                     self.duels[name].add(loss - best)
+
+    def standings(self) -> dict[str, Standing]:
+        """Return how everyone who competes stands."""
+        return {
+            name: Standing(
+                role=self._role(name),
+                labels=score.labels,
+                overall=score.overall(),
+                recent=score.recent(),
+                versus_champion=self.duels[name].mean(),
+            )
+            for name, score in self.scores.items()
+        }
+
+    def _role(self, name: str) -> Any:
+        if name in self.suspended:
+            return "suspended"
+        if name == self.champion:
+            return "champion"
+        return "challenger" if name in self.players else "baseline"
 
     def promote(self, candidate: str) -> None:
         """Make a healthy candidate champion; comparisons begin anew."""

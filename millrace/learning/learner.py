@@ -10,7 +10,6 @@ from typing import Any, Protocol
 import msgspec
 
 from millrace.domain.facts import Event, Label
-from millrace.domain.records import Score as ScoreRecord
 from millrace.domain.records import Scorecard
 from millrace.domain.tasks import Classification, Clustering
 from millrace.domain.times import Micros, moment, rfc3339
@@ -269,30 +268,9 @@ class Learner:
             events=self.counters["events"],
             labels=self.labels,
             metric=next(iter(self.contest.scores.values())).metric,
-            scores=self.standings(),
+            scores=self.contest.standings(),
             alarms=sum(self.counters[f"alarms_{what}"] for what in ("feature", "prediction", "error")),
         )
-
-    def standings(self) -> dict[str, ScoreRecord]:
-        """Return how everyone who competes stands."""
-        contest = self.contest
-        return {
-            name: ScoreRecord(
-                role=self._role(name),
-                labels=score.labels,
-                overall=score.overall(),
-                recent=score.recent(),
-                versus_champion=contest.duels[name].mean(),
-            )
-            for name, score in contest.scores.items()
-        }
-
-    def _role(self, name: str) -> Any:
-        if name in self.contest.suspended:
-            return "suspended"
-        if name == self.contest.champion:
-            return "champion"
-        return "challenger" if name in self.contest.players else "baseline"
 
 
 def _insist_on_plain(features: Features) -> None:

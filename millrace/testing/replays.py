@@ -56,7 +56,7 @@ def replay(use_case: AnyUseCase, facts: Iterable[Fact], *, until: datetime | Non
         features={it.event_id: it.features for it in foreseen},
         predictions={it.event_id: it.foreseen.get(it.champion) if it.champion else None for it in foreseen},
         by_candidate={it.event_id: it.foreseen for it in foreseen},
-        scores=learner.standings(),
+        scores=learner.contest.standings(),
         refused=[it for it in outcomes if isinstance(it, Refusal)],
         suspended=dict(learner.contest.suspended),
         counters=dict(learner.counters),
