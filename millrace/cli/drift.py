@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
-
-if TYPE_CHECKING:
-    from millrace.domain.usecase import AnyUseCase
 
 EXAMPLES = """
 Examples:
@@ -36,6 +32,7 @@ def drift(
 ) -> None:
     """Change a simulated world while its stream is produced."""
     from millrace.cli.consoles import OUT
+    from millrace.cli.telling import tell
     from millrace.domain.errors import UseCaseError
     from millrace.domain.simulation import Drift
     from millrace.usecases import find
@@ -48,26 +45,5 @@ def drift(
             OUT.print(f"[bold]{name}[/bold]: {words}")
         return
     found.simulator.drifts((Drift(scenario),))
-    asyncio.run(_wish(found, scenario, on=not end))
+    tell(found, "simulation", {"scenario": scenario, "on": not end})
     OUT.print(f"Asked for: {scenario} {'ends' if end else 'begins'} with the next event that is made.")
-
-
-async def _wish(use_case: AnyUseCase, scenario: str, *, on: bool) -> None:
-    """Write the wish to the topic of the simulation."""
-    import msgspec
-
-    from millrace.adapters.bus.kafka import KafkaBus
-    from millrace.adapters.bus.port import Message
-    from millrace.runtime.settings import Connections
-
-    connections = Connections()
-    topic = use_case.under(connections.topic_prefix).topic("simulation")
-    value = msgspec.json.encode({"scenario": scenario, "on": on})
-    bus = KafkaBus.of(connections, "millrace-drift", 10.0)
-    try:
-        await bus.ensure_topics({topic: 1})
-        writer = await bus.writer()
-        await writer.send([Message(topic, value, partition=0)])
-        await writer.close()
-    finally:
-        await bus.close()

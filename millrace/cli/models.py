@@ -84,30 +84,10 @@ def _print(use_case: str, versions: list[ModelVersion], limit: int) -> None:
 
 def _promote(use_case: AnyUseCase, candidate: str) -> None:
     from millrace.cli.consoles import OUT
+    from millrace.cli.telling import tell
     from millrace.domain.errors import Refused
 
     if candidate not in use_case.candidates:
         raise Refused(f"{use_case.name} has no candidate {candidate!r}; it has: {', '.join(use_case.candidates)}")
-    asyncio.run(_command(use_case, candidate))
+    tell(use_case, "commands", {"command": "promote", "candidate": candidate})
     OUT.print(f"Asked for: the trainer makes {candidate} the champion with its next batch, and registers it.")
-
-
-async def _command(use_case: AnyUseCase, candidate: str) -> None:
-    """Write the command to the topic of commands."""
-    import msgspec
-
-    from millrace.adapters.bus.kafka import KafkaBus
-    from millrace.adapters.bus.port import Message
-    from millrace.runtime.settings import Connections
-
-    connections = Connections()
-    topic = use_case.under(connections.topic_prefix).topic("commands")
-    value = msgspec.json.encode({"command": "promote", "candidate": candidate})
-    bus = KafkaBus.of(connections, "millrace-models", 10.0)
-    try:
-        await bus.ensure_topics({topic: 1})
-        writer = await bus.writer()
-        await writer.send([Message(topic, value, partition=0)])
-        await writer.close()
-    finally:
-        await bus.close()

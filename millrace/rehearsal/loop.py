@@ -13,7 +13,7 @@ from millrace.domain.log import Record, TopicPartition
 from millrace.domain.metrics import IN_THE_TARGETS_UNIT, higher_is_better
 from millrace.domain.records import Alarm
 from millrace.domain.simulation import Drift
-from millrace.domain.times import Micros, moment
+from millrace.domain.times import Micros
 from millrace.domain.usecase import AnyUseCase, Fact
 from millrace.learning.intake import Arrival
 from millrace.learning.outcomes import Alarmed
@@ -21,15 +21,13 @@ from millrace.learning.scores import Score
 from millrace.learning.shard import Shard, Step
 from millrace.learning.shard import alarm as published
 from millrace.rehearsal.oracle import Oracle
-from millrace.rehearsal.report import ORACLE, CandidateReport, Month, Report, Stretch
+from millrace.rehearsal.periods import Course, Months
+from millrace.rehearsal.report import CandidateReport, Month, Report
 
 BATCH = 1_000
 """Records a batch."""
 SETTLE_FOR: Micros = 1
 """How far time is moved past the last fact, so that labels of its moment are settled too."""
-
-STRETCH = 5_000
-"""Settled labels a stretch of a simulated stream's course."""
 
 Progress = Callable[[int, int], None]
 """Is told how many facts are done, and of how many."""
@@ -49,41 +47,61 @@ def rehearse(
     `oracle` has what one who knows the hidden causes predicts, by event id: it is scored on the same labels, beside the learner.
     `drifts` are named in the report. `hear` is told what comes of each batch, as it would be written to the log.
     """
-    use_case = use_case.on_own_topics()
-    shard = Shard(use_case)
-    shard.epoch = 1
-    knowing = Oracle(use_case, oracle) if oracle else None
-    months, course = _Months(shard), _Course(shard, knowing)
-    dead_letters = done = 0
-    alarms: list[Alarm] = []
-    started = time.perf_counter()
-    for entry, records in enumerate(_batches(use_case, facts)):
-        shard.committed(entry)
-        batch = _read(shard, records)
-        months.turn(max(arrivals[0].time for arrivals in batch.values()))
-        step = shard.take(batch)
-        dead_letters += _refused(step)
-        alarms += _alarms(step)
-        if knowing:
-            knowing.meet(facts[done : done + len(records)])
-            course.turn()
+    rehearsal = _Rehearsal(use_case.on_own_topics(), oracle)
+    done = 0
+    for records in _batches(rehearsal.use_case, facts):
+        step = rehearsal.take(records, facts[done : done + len(records)])
         if hear:
             hear(step)
         done += len(records)
         if progress:
             progress(done, len(facts))
-    for outcome in shard.learner.advance(shard.learner.time + SETTLE_FOR):
-        if isinstance(outcome, Alarmed):
-            alarms.append(published(outcome, f"{shard.state_id}~{outcome.step}"))
-    months.close()
-    report = _report(shard, months.found, alarms, dead_letters, time.perf_counter() - started)
-    if not knowing:
-        return report
-    knowing.advance(shard.learner.time)
-    course.close()
-    return msgspec.structs.replace(
-        report, course=course.found, oracle=_overall(knowing.score), drifts={it.scenario: it.at for it in drifts}
-    )
+    return rehearsal.end(drifts)
+
+
+class _Rehearsal:
+    """A shard that learns, and what is noted on the way."""
+
+    def __init__(self, use_case: AnyUseCase, oracle: Mapping[str, float] | None) -> None:
+        self.use_case = use_case
+        self._shard = Shard(use_case)
+        self._shard.epoch = 1
+        self._oracle = Oracle(use_case, oracle) if oracle else None
+        self._months, self._course = Months(self._shard), Course(self._shard, self._oracle)
+        self._alarms: list[Alarm] = []
+        self._dead_letters = self._taken = 0
+        self._started = time.perf_counter()
+
+    def take(self, records: list[Record], facts: Sequence[Fact]) -> Step:
+        """Learn a batch of records, which hold these facts."""
+        self._shard.committed(self._taken)
+        self._taken += 1
+        batch = _read(self._shard, records)
+        self._months.turn(max(arrivals[0].time for arrivals in batch.values()))
+        step = self._shard.take(batch)
+        self._dead_letters += _refused(step)
+        self._alarms += _alarms(step)
+        if self._oracle:
+            self._oracle.meet(facts)
+            self._course.turn()
+        return step
+
+    def end(self, drifts: Sequence[Drift]) -> Report:
+        """Settle what is left of the last moment; return how everyone did."""
+        shard = self._shard
+        for outcome in shard.learner.advance(shard.learner.time + SETTLE_FOR):
+            if isinstance(outcome, Alarmed):
+                self._alarms.append(published(outcome, f"{shard.state_id}~{outcome.step}"))
+        self._months.close()
+        seconds = time.perf_counter() - self._started
+        report = _report(shard, self._months.found, self._alarms, self._dead_letters, seconds)
+        return self._beside_the_oracle(report, self._oracle, drifts) if self._oracle else report
+
+    def _beside_the_oracle(self, report: Report, oracle: Oracle, drifts: Sequence[Drift]) -> Report:
+        oracle.advance(self._shard.learner.time)
+        self._course.close()
+        began = {it.scenario: it.at for it in drifts}
+        return msgspec.structs.replace(report, course=self._course.found, oracle=_overall(oracle.score), drifts=began)
 
 
 def _batches(use_case: AnyUseCase, facts: Sequence[Fact]) -> Iterator[list[Record]]:
@@ -115,72 +133,6 @@ def _refused(step: Step) -> int:
 def _alarms(step: Step) -> list[Alarm]:
     decode = msgspec.json.Decoder(Alarm).decode
     return [decode(message.value or b"") for message in step.outputs if message.topic.endswith(".alarms")]
-
-
-class _Scores:
-    """Scores that are cut into periods: what was settled since the last cut."""
-
-    def __init__(self, scores: Mapping[str, Score]) -> None:
-        self._scores = scores
-        self._before = self._twins()
-
-    def settled(self) -> int:
-        """Return how many labels were settled since the last cut."""
-        return max(score.labels - self._before[name].labels for name, score in self._scores.items())
-
-    def cut(self) -> dict[str, float]:
-        """Return everyone's metric since the last cut, and begin the next period."""
-        since = {name: score.since(self._before[name]) for name, score in self._scores.items()}  # type: ignore[arg-type]
-        metric = next(iter(self._scores.values())).metric
-        self._before = self._twins()
-        return {name: metrics[metric] for name, metrics in since.items() if metric in metrics}
-
-    def _twins(self) -> dict[str, Score]:
-        return {name: score.twin() for name, score in self._scores.items()}
-
-
-class _Course:
-    """Cuts a simulated stream into stretches of so many labels."""
-
-    def __init__(self, shard: Shard, oracle: Oracle | None) -> None:
-        known = {ORACLE: oracle.score} if oracle else {}
-        self._scores = _Scores({**shard.learner.contest.scores, **known})
-        self._until = 0
-        self.found: list[Stretch] = []
-
-    def turn(self) -> None:
-        """Close the stretch when it is long enough."""
-        if self._scores.settled() >= STRETCH:
-            self.close()
-
-    def close(self) -> None:
-        """Note the scores of what was settled since the last close."""
-        settled = self._scores.settled()
-        if settled:
-            self._until += settled
-            self.found.append(Stretch(self._until, settled, self._scores.cut()))
-
-
-class _Months:
-    """Scores each month of the stream by its own labels."""
-
-    def __init__(self, shard: Shard) -> None:
-        self._scores = _Scores(shard.learner.contest.scores)
-        self._month = ""
-        self.found: list[Month] = []
-
-    def turn(self, at: Micros) -> None:
-        """Close the month when a batch begins in another."""
-        month = moment(at).strftime("%Y-%m")
-        if month != self._month:
-            self.close()
-            self._month = month
-
-    def close(self) -> None:
-        """Note the scores of what was settled since the last close."""
-        settled = self._scores.settled()
-        if settled:
-            self.found.append(Month(self._month, settled, self._scores.cut()))
 
 
 def _overall(score: Score) -> float | None:
