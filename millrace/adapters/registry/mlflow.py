@@ -159,6 +159,8 @@ def _translated(url: str, work: Callable[[Tracking], T], tracking: Tracking) -> 
         code = getattr(error, "error_code", "")
         if code == "RESOURCE_DOES_NOT_EXIST" or ("alias" in str(error) and "not found" in str(error)):
             raise _MissingError(str(error)) from error
+        if isinstance(error.__context__, OSError):  # as every exception of `requests` is: nobody was there
+            raise Unreachable(f"MLflow at {url} does not answer") from error
         raise Unreachable(f"MLflow at {url} did not do it ({code}): {str(error)[:300]}") from error
 
 

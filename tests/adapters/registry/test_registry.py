@@ -174,7 +174,7 @@ async def test_a_registry_that_is_away_is_unreachable(s3_connections: Connection
     """MLflow away: the artifact is written, the call fails within seconds, and naming the address."""
     store = open_store(s3_connections, "mlflow-artifacts")
     registry = MlflowRegistry(f"http://127.0.0.1:{free_port()}", store)
-    with pytest.raises(Unreachable, match="MLflow at http"):
+    with pytest.raises(Unreachable, match=r"MLflow at http:\S+ does not answer"):
         await registry.register(state(1))
     assert await store.get(f"{USE_CASE}/{USE_CASE}.0.1.1/MLmodel")
     await registry.close()
@@ -186,7 +186,7 @@ async def test_a_registry_that_hangs_is_unreachable_in_time() -> None:
     async with silence() as port:
         registry = MlflowRegistry(f"http://127.0.0.1:{port}", MemoryStore(), timeout=0.5)
         began = time.monotonic()
-        with pytest.raises(Unreachable, match="MLflow at http"):
+        with pytest.raises(Unreachable, match=r"MLflow at http:\S+ (does not answer|gave no answer in time)"):
             await registry.versions(USE_CASE)
         assert time.monotonic() - began < 8
         await registry.close()
