@@ -10,8 +10,12 @@ import msgspec
 
 from apps.dashboard import replies
 from millrace.domain.errors import MillraceError, Unreachable
+from millrace.domain.records import Alarm
 
 R = TypeVar("R")
+
+ALARMS = 8
+"""How many drift alarms a page shows."""
 
 
 class Declined(MillraceError):
@@ -61,6 +65,10 @@ class Api:
     async def predictions(self, name: str, limit: int) -> list[replies.Published]:
         """Return the newest predictions, newest first."""
         return (await self._get(_path(name, "predictions"), replies.Predictions, limit=limit)).predictions
+
+    async def alarms(self, name: str) -> list[Alarm]:
+        """Return the newest drift alarms, newest first."""
+        return (await self._get(_path(name, "alarms"), replies.Alarms, limit=ALARMS)).alarms
 
     async def clusters(self, name: str) -> replies.Clusters:
         """Return what the champion's clusters are like."""

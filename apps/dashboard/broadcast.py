@@ -124,9 +124,8 @@ class Broadcaster:
         use_case.see(detail, readiness, self._clock())
         await self._try(self._scorecards(listed.name, use_case))
         if watched:
-            await asyncio.gather(
-                self._try(self._predictions(listed.name, use_case)), self._try(self._seldom(listed.name, use_case))
-            )
+            parts = (self._predictions, self._alarms, self._seldom)
+            await asyncio.gather(*(self._try(part(listed.name, use_case)) for part in parts))
 
     async def _try(self, part: Awaitable[None]) -> None:
         """Let one part of a use case be missing (a registry that is down, nothing published yet) without the rest."""
@@ -144,6 +143,9 @@ class Broadcaster:
 
     async def _predictions(self, name: str, use_case: Watched) -> None:
         use_case.predictions = await self.api.predictions(name, PREDICTIONS)
+
+    async def _alarms(self, name: str, use_case: Watched) -> None:
+        use_case.alarms = await self.api.alarms(name)
 
     async def _seldom(self, name: str, use_case: Watched) -> None:
         now = self._clock()

@@ -83,21 +83,11 @@ def _measure(it: Spread) -> Measure:
     low, high = it.quantiles.get("0.1", it.mean), it.quantiles.get("0.9", it.mean)
     return Measure(
         name=own["rest"] if own else it.wording,
-        mean=short(it.mean),
-        overall=short(it.overall_mean),
-        middle=short(low) if low == high else f"{short(low)} to {short(high)}",
+        mean=words.short(it.mean),
+        overall=words.short(it.overall_mean),
+        middle=words.short(low) if low == high else f"{words.short(low)} to {words.short(high)}",
         tone="far" if abs(it.apart) >= 1 else "",
     )
-
-
-def short(value: float) -> str:
-    """Write a number to two places below ten and to one above, without zeros that say nothing.
-
-    >>> short(0.016), short(1.0), short(35.43), short(-1234.0)
-    ('0.02', '1', '35.4', '−1,234')
-    """
-    text = f"{value:,.2f}" if abs(value) < 10 else f"{value:,.1f}"
-    return text.rstrip("0").rstrip(".").replace("-", "−")
 
 
 def _sample(event: dict[str, Any]) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 from apps.dashboard import cards, standing
 from apps.dashboard.replies import Clusters, Detail, Listed, Published, Readiness, Version
-from millrace.domain.records import Scorecard
+from millrace.domain.records import Alarm, Scorecard
 
 HISTORY = 300
 """How many scorecards a chart starts with."""
@@ -27,6 +27,7 @@ class Watched:
     predictions: list[Published] = field(default_factory=list)
     versions: list[Version] = field(default_factory=list)
     clusters: Clusters | None = None
+    alarms: list[Alarm] = field(default_factory=list)
     example: dict[str, Any] | None = None
     moved_at: float = 0.0
     history_at: float | None = None

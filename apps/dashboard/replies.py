@@ -7,7 +7,7 @@ from typing import Any, Literal
 import msgspec
 
 from millrace.domain.clusters import Cluster, Sizes
-from millrace.domain.records import Prediction, Scorecard
+from millrace.domain.records import Alarm, Prediction, Scorecard
 
 Value = float | int | str | bool | None
 
@@ -105,6 +105,12 @@ class Versions(Reply, frozen=True, kw_only=True):
     """The registered versions of a use case."""
 
     versions: list[Version] = []
+
+
+class Alarms(Reply, frozen=True, kw_only=True):
+    """Drift alarms, newest first."""
+
+    alarms: list[Alarm] = []
 
 
 class Clusters(Reply, frozen=True, kw_only=True):

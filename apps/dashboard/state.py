@@ -7,7 +7,7 @@ from typing import Any
 
 import reflex as rx
 
-from apps.dashboard import form, groups, standing, tables
+from apps.dashboard import alarms, form, groups, standing, tables
 from apps.dashboard.broadcast import CLUSTERING, Viewer
 from apps.dashboard.cards import Card
 from apps.dashboard.known import Known, Watched
@@ -64,6 +64,7 @@ class UseCasePage(rx.State):
     settled: bool = False
     paused: bool = False
     versions: rx.Field[list[tables.Registered]] = rx.field(default_factory=list)
+    alarms: rx.Field[list[alarms.Raised]] = rx.field(default_factory=list)
     grouping: bool = False
     groups: rx.Field[list[groups.Group]] = rx.field(default_factory=list)
     groups_told: str = ""
@@ -109,6 +110,7 @@ class UseCasePage(rx.State):
             update(self, point=use_case.point())
         if not self.paused:
             self._list(use_case)
+        update(self, alarms=alarms.raised(use_case.alarms, self.shown))
         update(self, versions=tables.registered(use_case.versions, self.shown))
         self._group(use_case)
 

@@ -35,6 +35,16 @@ def number(value: float | None, *, like: float | None = None) -> str:
     return f"{value:,.{places}f}".replace("-", "−")
 
 
+def short(value: float) -> str:
+    """Write a number to two places below ten and to one above, without zeros that say nothing.
+
+    >>> short(0.016), short(1.0), short(35.43), short(-1234.0)
+    ('0.02', '1', '35.4', '−1,234')
+    """
+    text = f"{value:,.2f}" if abs(value) < 10 else f"{value:,.1f}"
+    return text.rstrip("0").rstrip(".").replace("-", "−")
+
+
 def change(value: float | None, *, like: float | None = None) -> str:
     """Write a difference with its sign.
 

@@ -173,6 +173,16 @@ class FakeApi:
             found |= {"degraded": self.degraded, "serving_from": "registered"}
         return found
 
+    def alarms(self) -> list[dict[str, Any]]:
+        """Return one alarm of each kind."""
+        state = {"at": "2024-03-05T10:15:00Z", "event": 4_096}
+        queue = {"what": "feature", "name": "stops", "detector": "psi", "value": 0.41, "threshold": 0.2}
+        error = {"what": "error", "name": "linear", "detector": "page-hinkley", "value": 31.5, "threshold": 25.0}
+        return [
+            {**state, **error, "state_id": "parcel-delay.0.1.9~3", "also": {"tree": 27.0}},
+            {**state, **queue, "state_id": "parcel-delay.0.1.7~0", "also": {}},
+        ]
+
     def clusters(self) -> dict[str, Any]:
         """Return two clusters, one of which grows."""
         wave = [300 + 20 * (n % 7) for n in range(40)]
@@ -364,6 +374,7 @@ def routes(fake: FakeApi) -> Iterator[Route]:
     yield Route("/v1/use-cases/{uc}/scorecards", scorecards)
     yield Route("/v1/use-cases/{uc}/predictions", predictions)
     yield Route("/v1/use-cases/{uc}/clusters", grouped(fake))
+    yield Route("/v1/use-cases/{uc}/alarms", lambda _: JSONResponse({"alarms": fake.alarms()}))
     yield Route("/v1/use-cases/{uc}/models", models)
     yield Route("/v1/use-cases/{uc}/example", example)
     yield Route("/v1/use-cases/{uc}/predict", predict, methods=["POST"])

@@ -112,6 +112,7 @@ def test_a_visitor_sees_what_is_learnt_asks_and_is_answered(
         expect(tab.locator("#scores canvas")).to_be_visible()
         expect(tab.locator("#standing tbody tr").first).to_contain_text("linear")
         expect(tab.locator("#versions tbody tr").first).to_contain_text("champion")
+        expect(tab.locator("#alarms tbody tr").first).to_contain_text("linear errs more than it did")
 
         first = tab.locator("#field-parcel_id").input_value()
         tab.get_by_role("button", name="Randomize all fields").click()

@@ -8,9 +8,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from apps.dashboard import cards, groups, standing, tables
+from apps.dashboard import alarms, cards, groups, standing, tables
 from apps.dashboard.replies import Answered, Clusters, Detail, Published, Version
-from millrace.domain.records import Score, Scorecard
+from millrace.domain.records import Alarm, Score, Scorecard
 from tests.dashboard.fake_api import FakeApi
 
 
@@ -135,3 +135,16 @@ def test_the_true_group_of_an_event_is_shown_by_its_name() -> None:
     )  # fmt: skip
     (row,) = tables.foreseen([made], "x", "cluster", settled=True, most=5)
     assert (row.predicted, row.truth, row.error) == ("Cluster 3", "bot", "–")
+
+
+def test_an_alarm_says_what_drifted_by_how_much_and_what_with_it() -> None:
+    """A feature, the champion's predictions, a candidate's error: each in words, with the state that raised it."""
+    known: Any = {"state_id": "x.0.1.7~3", "at": "2024-01-02T03:04:00Z", "event": 4_096, "value": 0.4, "threshold": 0.2}
+    feature = Alarm(what="feature", name="queue_length", detector="psi", also={"rain": 0.3}, **known)
+    prediction = Alarm(what="prediction", name="prediction", detector="psi", **known)
+    error = Alarm(what="error", name="linear", detector="page-hinkley", **known)
+    one, two, three = alarms.raised([feature, prediction, error], "x")
+    assert (one.told, one.also, one.state) == ("Queue length is not what it was", "Rain", "0.1.7~3")
+    assert one.found == "PSI 0.4, alarm above 0.2"
+    assert two.told == "What the champion predicts is not what it was"
+    assert three.told == "linear errs more than it did"

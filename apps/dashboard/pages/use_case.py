@@ -6,6 +6,7 @@ import reflex as rx
 
 from apps.dashboard.components.frame import empty, frame, link, skeleton
 from apps.dashboard.components.view import Expression, View
+from apps.dashboard.pages.alarms import alarms_panel
 from apps.dashboard.pages.ask import answer_panel, form_panel
 from apps.dashboard.pages.groups import clusters_panel
 from apps.dashboard.pages.overview import fact, status
@@ -31,6 +32,7 @@ def _found() -> View:
         rx.cond(page.grouping, rx.el.div(clusters_panel(), class_name="whole")),
         rx.el.div(form_panel(), answer_panel(), class_name="grid"),
         rx.el.div(predictions_panel(), versions_panel(), class_name="grid"),
+        rx.el.div(alarms_panel(), class_name="whole"),
     )
 
 
