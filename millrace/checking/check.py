@@ -12,6 +12,7 @@ from millrace.checking.findings import Finding, Flawed
 from millrace.checking.loading import load_file
 from millrace.checking.models import built
 from millrace.checking.places import Places
+from millrace.checking.refused import refused
 from millrace.checking.sample import Sample, sample
 from millrace.checking.static import Static
 from millrace.checking.trial import Trial, trial
@@ -64,6 +65,8 @@ def check(file: Path, facts: Sequence[Fact] | None = None) -> Checked:
 def _tried(use_case: AnyUseCase, file: Path, places: Places, found: list[Finding], tried: Sample) -> Checked:
     facts = Facts(use_case, places, tried)
     found += facts.findings()
+    if tried.real:
+        found += refused(use_case, places, tried.facts)
     if facts.looked:
         for name in use_case.candidates:
             found += built(use_case, places, name, facts.looked[0].features).findings

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -14,10 +13,9 @@ Examples:
   millrace new tips --from tips.csv                               columns guessed; guesses are marked ASK
 
   millrace new tips --from tips.csv --target tip --time day       what you know, say
-"""
 
-LOOKED_AT = 20_000
-"""Rows from which the columns are guessed."""
+  millrace new tips --from tips.csv --labels paid.csv             the truth is in a second file
+"""
 
 
 def register(app: typer.Typer) -> None:
@@ -27,55 +25,41 @@ def register(app: typer.Typer) -> None:
 
 def new(
     name: Annotated[str, typer.Argument(help="The use case's name, in small letters with dashes.")],
-    source: Annotated[Path, typer.Option("--from", help="A table: .csv (any separator), .tsv, .jsonl or .parquet.")],
+    source: Annotated[
+        Path,
+        typer.Option("--from", help="A table: text with any separator, .jsonl or .parquet; .gz and .zip are unpacked."),
+    ],
+    labels: Annotated[Path | None, typer.Option(help="A second table, with the truth.")] = None,
     target: Annotated[str | None, typer.Option(help="The column to learn. Default: the last that fits.")] = None,
     time: Annotated[str | None, typer.Option(help="The column that says when it happened.")] = None,
     id: Annotated[str | None, typer.Option(help="The column that names each row.")] = None,  # noqa: A002 - the option's name
     key: Annotated[str | None, typer.Option(help="The column with the entity it is about.")] = None,
     known_at: Annotated[str | None, typer.Option(help="The column that says when the truth was known.")] = None,
+    later: Annotated[
+        list[str], typer.Option(metavar="COLUMN", help="A column known only with the truth: left out. May be repeated.")
+    ] = [],  # noqa: B006 - typer wants the default here, and nobody changes it
     delay: Annotated[str, typer.Option(help="Else: how long after the event it is known.")] = "1h",
     force: Annotated[bool, typer.Option("--force", help="Write over a file that is there.")] = False,
 ) -> None:
     """Write NAME.py (dashes become underscores) from a table: event, label, profiles, features, candidates, baselines."""
-    import pandas as pd
-
     from millrace.domain.errors import Refused
-    from millrace.drafting import Wishes, draft, looked_at
+    from millrace.drafting import Labelled, Wishes, draft, labels_looked_at, look, looked_at
 
     to = Path(f"{name.replace('-', '_')}.py")
     if to.exists() and not force:
         raise Refused(f"{to} is there already; say --force to write over it")
-    if not source.is_file():
-        raise Refused(f"there is no file {str(source)!r}")
-    function, options = _reader(source)
-    wishes = Wishes(target, time, id, key, known_at, delay)
-    columns = looked_at(getattr(pd, function)(source, **options).head(LOOKED_AT), wishes)
-    reader = _as_code(source, function, options)
-    learnt = next(it.column for it in columns if it.role == "target")
-    to.write_text(draft(name, f"What will {learnt} be?", source.name, reader, columns, wishes), encoding="utf-8")
-    for it in columns:
+    looked = look(source)
+    wishes = Wishes(target, time, id, key, known_at, delay, tuple(later))
+    if labels is None:
+        columns, labelled = looked_at(looked.rows, wishes), None
+    else:
+        columns = looked_at(looked.rows, wishes._replace(target=None, known_at=None), learnt=False)
+        other = look(labels)
+        labelled = Labelled(other.table, labels_looked_at(other.rows, columns, wishes))
+    found = [*columns, *(labelled.columns if labelled else ())]
+    learnt = next(it.column for it in found if it.role == "target")
+    to.write_text(draft(name, f"What will {learnt} be?", looked, columns, wishes, labelled), encoding="utf-8")
+    for it in found:
         asked = "  (a guess)" if it.guessed else ""
         typer.echo(f"{it.column:<24} {it.kind:<8} {it.role:<8} as {it.field}{asked}")
-    typer.echo(f"{to} is written. Next: millrace check {to}, then python {to}")
-
-
-def _reader(source: Path) -> tuple[str, dict[str, Any]]:
-    """Return the function of pandas that reads a table, and its options."""
-    if source.suffix == ".parquet":
-        return "read_parquet", {}
-    if source.suffix in (".jsonl", ".ndjson"):
-        return "read_json", {"lines": True}
-    with source.open(encoding="utf-8-sig") as text:
-        first = text.readline()
-    separator = max((",", ";", "\t", "|"), key=first.count)
-    if not first.count(separator):
-        separator = r"\s+"
-    return "read_csv", {} if separator == "," else {"sep": separator}
-
-
-def _as_code(source: Path, function: str, options: dict[str, Any]) -> str:
-    given = [
-        json.dumps(str(source)),
-        *(f"{name}={json.dumps(it) if it is not True else it}" for name, it in options.items()),
-    ]
-    return f"{function}({', '.join(given)})"
+    typer.echo(f"{to} is written. Next: millrace check {to}, then millrace rehearse {to}")

@@ -32,13 +32,19 @@ MISSING = ("", "NA", "N/A", "NaN", "nan", "null", "NULL", "None", "?")
 class Time(msgspec.Struct, frozen=True):
     """Where a row says when, and how it is written.
 
-    `form` is `iso` (RFC 3339 or ISO 8601), `s`, `ms`, `us` or `ns` since 1970, or a pattern of `strptime` as in
-    `%d.%m.%Y %H:%M`. `zone` (IANA, as in `Europe/Berlin`) is that of times which name none.
+    `path` is where it stands, or a pure function of the row where it stands in several places. `form` is `iso` (RFC 3339 or
+    ISO 8601), `s`, `ms`, `us` or `ns` since 1970, or a pattern of `strptime` as in `%d.%m.%Y %H:%M`. `zone` (IANA, as in
+    `Europe/Berlin`) is that of times which name none.
     """
 
-    path: str
+    path: From
     form: str = "iso"
     zone: str = "UTC"
+
+    @property
+    def where(self) -> str:
+        """Return the place in words, for messages."""
+        return repr(self.path) if isinstance(self.path, str) else "what its function makes of the row"
 
 
 class Json(msgspec.Struct, frozen=True):
@@ -200,7 +206,7 @@ def _refuse_bad_times(name: str, mapped: Mapped) -> None:
         return
     if time.form not in ("iso", "s", "ms", "us", "ns") and "%" not in time.form:
         raise UseCaseError(
-            f"{name}: the time at {time.path!r} is written {time.form!r}; that is none of iso, s, ms, us, ns, nor a "
+            f"{name}: the time at {time.where} is written {time.form!r}; that is none of iso, s, ms, us, ns, nor a "
             f"pattern as '%d.%m.%Y %H:%M'"
         )
     try:

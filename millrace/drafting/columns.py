@@ -1,43 +1,30 @@
-"""What the columns of a table are: id, key, time, target, numbers, categories; guessed, and where it is a guess, asked."""
+"""What the columns of a table are for: id, key, time, target, fields; guessed, and where it is a guess, asked."""
 
 from __future__ import annotations
 
 import keyword
 import re
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, NamedTuple
 
 from millrace.domain.errors import Refused
+from millrace.drafting.values import Kind, forms_of, is_nothing, kind_of
 
-if TYPE_CHECKING:
-    import pandas as pd
+Role = Literal["id", "key", "time", "target", "known_at", "of", "field"]
+Rows = Sequence[Mapping[str, Any]]
+LINE = "$line"
 
-Kind = Literal["time", "number", "whole", "yes-no", "text"]
-Role = Literal["id", "key", "time", "target", "known_at", "field"]
-
-YES_NO = ({"yes", "no"}, {"y", "n"}, {"true", "false"}, {"t", "f"})
-DAYS = (
-    "%d/%m/%Y",
-    "%m/%d/%Y",
-    "%d.%m.%Y",
-    "%d-%m-%Y",
-    "%m-%d-%Y",
-    "%Y/%m/%d",
-    "%d %b %Y",
-    "%b %d, %Y",
-    "%d/%m/%y",
-    "%m/%d/%y",
-)
-FORMS = (
-    "ISO8601",
-    *(f"{day}{hour}" for day in DAYS for hour in ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p")),
-)
-"""How times are written, as pandas and `strptime` name it. ISO 8601 first."""
-MOST = 0.95
-"""Share of a column's values that must read as a time for it to be one."""
+PARTS = ((r"year|yr", "%Y"), (r"month|mon|mo", "%m"), (r"day|dy", "%d"), (r"hour|hr", "%H"))
+"""Names of columns that together say when, the greatest first, and how each is written."""
+FREE_TEXT = 0.3
+"""A column of texts with more different ones than this share of its rows tells one row from another, and no more."""
 
 
 class Wishes(NamedTuple):
-    """Columns the author named, and how long after an event its label is known when no column says it."""
+    """Columns the author named, and how long after an event its label is known when no column says it.
+
+    `later` are columns that are known only with the label.
+    """
 
     target: str | None = None
     time: str | None = None
@@ -45,100 +32,163 @@ class Wishes(NamedTuple):
     key: str | None = None
     known_at: str | None = None
     delay: str = "1h"
+    later: tuple[str, ...] = ()
 
 
 class Column(NamedTuple):
     """One column: its name in the table, its name as a field, what it holds, what it is for; `guessed` if nobody said.
 
-    `forms` are those in which its texts read as times.
+    `missing` are the texts that stand for nothing in it (`""` for a cell that is empty or not there), `texts` those of a
+    column of yes and no, `forms` the ways in which its texts read as times, `parts` the columns a time is made of;
+    `free` says that it holds texts that hardly come again.
     """
 
     column: str
     field: str
     kind: Kind
     role: Role
-    missing: bool
+    missing: tuple[str, ...] = ()
     guessed: bool = False
     forms: tuple[str, ...] = ()
+    texts: tuple[str, ...] = ()
+    parts: tuple[str, ...] = ()
+    free: bool = False
 
 
-def looked_at(frame: pd.DataFrame, wishes: Wishes) -> list[Column]:
-    """Return what each column is; raise `Refused` for a column that is not there, or when none holds a time."""
-    for name in (wishes.target, wishes.time, wishes.id, wishes.key, wishes.known_at):
-        if name is not None and name not in frame.columns:
-            raise Refused(f"there is no column {name!r}; there are: {', '.join(map(str, frame.columns))}", field=name)
-    kinds = {str(name): kind_of(frame[name]) for name in frame.columns}
-    roles = _roles(frame, kinds, wishes)
-    named = {name for name in wishes if name is not None}
+class _Seen(NamedTuple):
+    """A column's values."""
+
+    kind: Kind
+    known: list[Any]
+    distinct: int
+    missing: tuple[str, ...]
+
+
+def looked_at(rows: Rows, wishes: Wishes, learnt: bool = True) -> list[Column]:
+    """Return what each column is for; raise `Refused` for a column that is not there.
+
+    Without `learnt` no target is sought: the truth is in another file. A time that is made of several columns, or of the
+    order of the rows because no column says when, comes last.
+    """
+    seen = _seen(rows)
+    for name in (*wishes[:5], *wishes.later):
+        if name is not None and name not in seen:
+            raise Refused(f"there is no column {name!r}; there are: {', '.join(seen)}", field=name)
+    when = _when(seen, wishes)
+    roles = _roles(seen, wishes, when, learnt)
+    named = {name for name in wishes[:5] if name is not None}
     taken: set[str] = set()
-    found = []
-    for name, kind in kinds.items():
-        role = roles.get(name, "field")
-        forms = tuple(forms_of(frame[name])) if kind == "time" else ()
-        guessed = role != "field" and name not in named
-        found.append(Column(name, _field(name, taken), kind, role, bool(frame[name].isna().any()), guessed, forms))
-    return found
+    found = [_column(name, it, roles.get(name, "field"), named, taken) for name, it in seen.items()]
+    return found if when.role == "time" and when.column in seen else [*found, when]
 
 
-def kind_of(values: pd.Series) -> Kind:
-    """Return what a column holds."""
-    import pandas as pd
-
-    known = values.dropna()
-    if pd.api.types.is_datetime64_any_dtype(values):
-        return "time"
-    if pd.api.types.is_bool_dtype(values) or {str(it).lower() for it in known.unique()[:3]} in YES_NO:
-        return "yes-no"
-    if pd.api.types.is_numeric_dtype(values):
-        return "whole" if len(known) and (known % 1 == 0).all() else "number"
-    return "time" if forms_of(known) else "text"
-
-
-def forms_of(values: pd.Series) -> list[str]:
-    """Return the forms in which a column's texts read as times; several when the day could be the month."""
-    import pandas as pd
-
-    texts = values.dropna().astype(str)
-    if pd.api.types.is_numeric_dtype(values) or not len(texts):
-        return []
-    return [it for it in FORMS if pd.to_datetime(texts, errors="coerce", utc=True, format=it).notna().mean() >= MOST]
-
-
-def _roles(frame: pd.DataFrame, kinds: dict[str, Kind], wishes: Wishes) -> dict[str, Role]:
+def labels_looked_at(rows: Rows, events: Sequence[Column], wishes: Wishes) -> list[Column]:
+    """Return what each column of a file of labels is for; raise `Refused` where it names no event and has no target."""
+    seen = _seen(rows)
     roles: dict[str, Role] = {}
-    time = wishes.time or next((name for name, kind in kinds.items() if kind == "time"), None)
-    if time is None:
-        raise Refused("no column reads as a time: name the one that says when it happened, as in --time COLUMN")
-    roles[time] = "time"
-    if wishes.known_at:
+    own_id = next((it.column for it in events if it.role == "id"), None)
+    if own_id in seen:
+        roles[own_id] = "of"
+    known = wishes.known_at or next((name for name, it in seen.items() if it.kind == "time"), None)
+    if known:
+        roles[known] = "known_at"
+    target = wishes.target or _last(seen, [it for it in seen if it not in roles])
+    if target is None or target not in seen:
+        raise Refused(f"the file of labels has no column to learn; it has: {', '.join(seen)}. Name one with --target")
+    roles[target] = "target"
+    taken: set[str] = set()
+    named = {it for it in (wishes.target, wishes.known_at) if it}
+    return [_column(name, seen[name], role, named, taken) for name, role in roles.items()]
+
+
+def _seen(rows: Rows) -> dict[str, _Seen]:
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    return {name: _values(name, [row.get(name) for row in rows]) for name in names}
+
+
+def _values(name: str, values: list[Any]) -> _Seen:
+    known = [it for it in values if not is_nothing(it)]
+    nothing = {it if isinstance(it, str) else "" for it in values if is_nothing(it)}
+    return _Seen(kind_of(name, known), known, len(set(map(str, known))), tuple(sorted(nothing)))
+
+
+def _column(name: str, it: _Seen, role: Role, named: set[str], taken: set[str]) -> Column:
+    kind = "yes-no" if role == "target" and {str(value) for value in it.known} == {"0", "1"} else it.kind
+    texts = {value for value in it.known if isinstance(value, str)} if kind == "yes-no" else set()
+    return Column(
+        name,
+        _field(name, taken),
+        kind,
+        role,
+        it.missing,
+        role not in ("field", "of") and name not in named,
+        tuple(forms_of(name, it.known)) if kind == "time" else (),
+        tuple(sorted(texts)),
+        free=kind == "text" and it.distinct > FREE_TEXT * len(it.known),
+    )
+
+
+def _when(seen: Mapping[str, _Seen], wishes: Wishes) -> Column:
+    """Return the column that says when; else several that say it together; else the order of the rows."""
+    if wishes.time and seen[wishes.time].kind != "time":
+        shown = seen[wishes.time].known[:1]
+        raise Refused(f"column {wishes.time!r} does not read as a time: it has {shown[0] if shown else 'nothing'!r}")
+    parts = _parts(seen)
+    whole = [name for name, it in seen.items() if it.kind == "time" and (not parts or name != parts[0][0])]
+    one = wishes.time or next((it for it in whole if it != wishes.known_at), None)
+    if one is None and parts:
+        made, form = tuple(name for name, _ in parts), " ".join(it for _, it in parts)
+        return Column(" ".join(made), "occurred_at", "time", "time", (), True, (form,), parts=made)
+    return Column(one or LINE, "occurred_at", "time", "time", (), True)
+
+
+def _parts(seen: Mapping[str, _Seen]) -> list[tuple[str, str]]:
+    """Return the columns that together say when: a year, and as many of month, day and hour as there are."""
+    found: list[tuple[str, str]] = []
+    for names, form in PARTS:
+        fits = [it for it in seen if re.fullmatch(names, it, re.IGNORECASE) and not seen[it].missing]
+        if not fits:
+            break
+        found.append((fits[0], form))
+    return found if len(found) > 1 else []
+
+
+def _roles(seen: Mapping[str, _Seen], wishes: Wishes, when: Column, learnt: bool) -> dict[str, Role]:
+    roles: dict[str, Role] = {} if when.column not in seen else {when.column: "time"}
+    if wishes.known_at and learnt:
         roles[wishes.known_at] = "known_at"
-    free = [name for name in kinds if name not in roles]
-    spoken_for = {wishes.target, wishes.key}
-    unique = [it for it in free if it not in spoken_for and frame[it].is_unique and kinds[it] in ("text", "whole")]
-    chosen = wishes.id or next((it for it in unique if re.search(r"id|no$|number|key|index", it, re.IGNORECASE)), None)
+    spoken_for = {wishes.target, wishes.key, *when.parts, *wishes.later}
+    free = [name for name in seen if name not in roles]
+    unique = [it for it in free if it not in spoken_for and _is_unique(seen[it])]
+    chosen = wishes.id or next((it for it in unique if re.search(r"id$|no$|number|key|index", it, re.IGNORECASE)), None)
     if chosen:
         roles[chosen] = "id"
-    target = wishes.target or _last(kinds, [it for it in free if it not in roles and it != wishes.key])
-    if target is None:
+    open_ = [it for it in free if it not in roles and it not in spoken_for]
+    target = (wishes.target or _last(seen, open_)) if learnt else None
+    if learnt and target is None:
         raise Refused("no column could be foretold: name the one to learn, as in --target COLUMN")
-    roles[target] = "target"
-    key = wishes.key or _most_returning(
-        frame, [it for it in free if it not in roles and kinds[it] in ("text", "whole")]
-    )
-    return roles if key is None else {**roles, key: "key"}
+    key = wishes.key or _most_returning(seen, [it for it in open_ if it != target])
+    return {**roles, **({target: "target"} if target else {}), **({key: "key"} if key else {})}
 
 
-def _last(kinds: dict[str, Kind], free: list[str]) -> str | None:
-    fitting = [it for it in free if kinds[it] in ("number", "whole", "yes-no")]
+def _is_unique(it: _Seen) -> bool:
+    return not it.missing and it.kind in ("text", "whole") and it.distinct == len(it.known)
+
+
+def _last(seen: Mapping[str, _Seen], free: Sequence[str]) -> str | None:
+    fitting = [it for it in free if seen[it].kind in ("number", "whole", "yes-no")]
     return fitting[-1] if fitting else None
 
 
-def _most_returning(frame: pd.DataFrame, free: list[str]) -> str | None:
-    """Return the column, texts before numbers, with the most different values that still come again: ten rows to each."""
-    counts = {it: frame[it].nunique() for it in free if not frame[it].isna().any()}
-    fitting = {it: count for it, count in counts.items() if 1 < count <= len(frame) / 10}
-    texts = {it: count for it, count in fitting.items() if kind_of(frame[it]) == "text"} or fitting
-    return max(texts, key=lambda it: texts[it]) if texts else None
+def _most_returning(seen: Mapping[str, _Seen], free: Sequence[str]) -> str | None:
+    """Return the column of names with the most different values that still come again: ten rows to each."""
+    fitting = {name: seen[name].distinct for name in free if _returns(name, seen[name])}
+    return max(fitting, key=lambda it: fitting[it]) if fitting else None
+
+
+def _returns(name: str, it: _Seen) -> bool:
+    is_name = it.kind == "text" or (it.kind == "whole" and re.search(r"(id|no|number|code)$", name, re.IGNORECASE))
+    return bool(is_name) and not it.missing and 1 < it.distinct <= len(it.known) / 10
 
 
 def _field(name: str, taken: set[str]) -> str:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from millrace.drafting.columns import Column, Wishes
+from millrace.drafting.mapping import Labelled, When, names, source
+from millrace.drafting.reading import Looked
+from millrace.drafting.spans import spans
 
 TYPES = {"number": "float", "whole": "int", "yes-no": "bool", "text": "str", "time": "datetime"}
 
@@ -16,12 +18,7 @@ Drafted from {file}. Each line marked ASK is a guess: read it, then take the mar
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from millrace import {names}
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 
 class {event}(Event):
@@ -69,19 +66,6 @@ def tree() -> Model:
     return trees.{tree}
 
 
-def rows(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return the table with columns named as the fields above, its times with a zone, rows without a time left out."""
-    import pandas as pd
-
-    named = frame.rename(
-        columns={{
-{renamed}
-        }}
-    )
-{cleaning}
-    return named[named["occurred_at"].notna() & named["{key_or_id}"].notna()]
-
-
 {module} = UseCase(
     "{name}",
     "{question}",
@@ -91,7 +75,7 @@ def rows(frame: pd.DataFrame) -> pd.DataFrame:
     task={task}(
         target=lambda d: d.{target},
         # ASK: how long after the event is its label waited for?
-        truth=Truth(label={label}, patience="30d"),
+        truth=Truth(label={label}, patience="{patience}d"),
     ),
     candidates={{
         "linear": Candidate(linear, only=NUMBERS{residual}),
@@ -100,52 +84,62 @@ def rows(frame: pd.DataFrame) -> pd.DataFrame:
     baselines={{
 {baselines}
     }},
-)
+{source}
+{silence})
 
 
 if __name__ == "__main__":
-    import pandas as pd
-
-    print({module}.rehearse(rows(pd.{reader})))
+    print({module}.rehearse())
 '''
 
-NAMES = [
+NAMES = (
     "Candidate",
     "Event",
     "Features",
+    "Files",
     "Id",
     "Key",
     "Label",
     "Model",
     "Of",
     "Profiles",
+    "Side",
+    "Table",
+    "Time",
     "Truth",
     "UseCase",
     "decayed_mean",
-]
+)
+"""What a draft may need of `millrace`, beside its task."""
+PATIENCE = 30
+"""Days for which a label is waited, and how long a stream may be silent, where the table says nothing else."""
 REGRESSION_TREE = 'HoeffdingTreeRegressor(leaf_prediction="mean", max_depth=8, memory_estimate_period=10**12)'
 YES_NO_TREE = "HoeffdingTreeClassifier(max_depth=8, memory_estimate_period=10**12)"
 
 
-def draft(name: str, question: str, file: str, reader: str, columns: Sequence[Column], wishes: Wishes) -> str:
-    """Return the text of a use case on a table's columns."""
-    by: dict[str, Column] = {it.role: it for it in columns if it.role != "field"}
-    fields = [it for it in columns if it.role == "field" and it.kind != "time"]
+def draft(
+    name: str, question: str, looked: Looked, columns: Sequence[Column], wishes: Wishes, labelled: Labelled | None
+) -> str:
+    """Return the text of a use case on a table's columns, its labels among them or in a second table."""
+    by: dict[str, Column] = {it.role: it for it in [*columns, *(labelled.columns if labelled else ())]}
+    told = [it for it in columns if it.role == "field" and it.kind != "time"]
+    fields = [it for it in told if it.column not in wishes.later]
     target, key = by["target"], by.get("key")
     yes_no = target.kind == "yes-no"
     own_id = by["id"].field if "id" in by else "row"
-    module = name.replace("-", "_")
-    stem = "".join(part.title() for part in name.split("-"))
     task = "Classification" if yes_no else "Regression"
-    used = sorted([*NAMES, task])
-    features = _features(fields, key)
     profiles = ["overall", *(["usual"] if key else [])]
+    lying = spans(looked.rows, by["time"], None if labelled else by.get("known_at"))
+    drawn = [it for it in columns if it.column not in wishes.later]
+    mapped = source(looked.table, drawn, When(wishes.delay, lying.moved), labelled)
+    stem = "".join(part.title() for part in name.split("-"))
+    files = " and ".join(it.path for it in [looked.table, *([labelled.table] if labelled else [])])
     return HEAD.format(
         question=question,
-        file=file,
-        module=module,
+        file=files,
+        module=name.replace("-", "_"),
         name=name,
-        names="(\n" + "".join(f"    {it},\n" for it in used) + ")",
+        names="(\n" + "".join(f"    {it},\n" for it in _imported(task, mapped)) + ")",
         event=stem,
         label=f"{stem}Truth",
         fields="\n".join(_fields(fields, by, own_id)),
@@ -153,21 +147,25 @@ def draft(name: str, question: str, file: str, reader: str, columns: Sequence[Co
         target=target.field,
         target_type=TYPES["yes-no" if yes_no else "number"],
         profiles="\n".join(_profiles(target, key, yes_no)),
-        features="\n".join(f'        "{it}": {made},' for it, made in features.items()),
-        numbers=_tuple([it.field for it in fields if it.kind in ("number", "whole")] + profiles),
+        features="\n".join(_features(fields, key)),
+        numbers=names([it.field for it in fields if it.kind in ("number", "whole")] + profiles),
         linear="LogisticRegression" if yes_no else "LinearRegression",
         tree=YES_NO_TREE if yes_no else REGRESSION_TREE,
-        renamed=_renamed(columns),
-        cleaning="\n".join(_cleaning(columns, by, wishes, own_id)),
         residual="" if yes_no else f', on_residual_of="{profiles[-1]}"',
-        key_or_id=key.field if key else own_id,
         task=task,
         baselines="\n".join(f'        "{it}": lambda e, seen: seen.{it},' for it in profiles),
-        reader=reader,
+        source="\n".join(mapped),
+        patience=max(PATIENCE, lying.wait + 1),
+        silence=f'    allowed_gap="{2 * lying.silence}d",\n' if 2 * lying.silence > PATIENCE else "",
     )
 
 
-def _fields(fields: Sequence[Column], by: dict[str, Column], own_id: str) -> list[str]:
+def _imported(task: str, mapped: Sequence[str]) -> list[str]:
+    joined = any("Side(" in line for line in mapped)
+    return sorted([*(it for it in NAMES if it != "Side" or joined), task])
+
+
+def _fields(fields: Sequence[Column], by: Mapping[str, Column], own_id: str) -> list[str]:
     key = by.get("key")
     said = [_asked(f"    {own_id}: Id[str]", by.get("id"), "what names a row, once and for all?")]
     if "id" not in by:
@@ -197,60 +195,18 @@ def _profiles(target: Column, key: Column | None, yes_no: bool) -> list[str]:
     return [*said, f'    usual = decayed_mean({value}, by="{key.field}", alpha=0.05, unseen=0.0)'] if key else said
 
 
-def _features(fields: Sequence[Column], key: Column | None) -> dict[str, str]:
-    made = {it.field: _feature(it) for it in fields}
-    return {**made, "overall": "seen.overall", **({"usual": "seen.usual"} if key else {})}
+def _features(fields: Sequence[Column], key: Column | None) -> list[str]:
+    made = [f'        "{it.field}": {_feature(it)},' for it in fields if not it.free]
+    left = [it.field for it in fields if it.free]
+    if left:
+        made.append(f"        # Left out, as their texts hardly come again: {', '.join(left)}")
+    return [*made, '        "overall": seen.overall,', *(['        "usual": seen.usual,'] if key else [])]
 
 
 def _feature(it: Column) -> str:
     number = it.kind in ("number", "whole")
-    if not it.missing:
-        return f"float(e.{it.field})" if number else f"e.{it.field}"
-    stand_in = {"text": '"missing"', "yes-no": "False"}.get(it.kind, "0.0")
     taken = f"float(e.{it.field})" if number else f"e.{it.field}"
+    if not it.missing:
+        return taken
+    stand_in = {"text": '"missing"', "yes-no": "False"}.get(it.kind, "0.0")
     return f"{stand_in} if e.{it.field} is None else {taken}"
-
-
-def _tuple(names: Sequence[str]) -> str:
-    return ", ".join(f'"{it}"' for it in names) + ("," if len(names) == 1 else "")
-
-
-def _renamed(columns: Sequence[Column]) -> str:
-    to = {"time": "occurred_at", "known_at": "known_at"}
-    pairs = {it.column: to.get(it.role, it.field) for it in columns}
-    return "\n".join(f"            {_quoted(old)}: {_quoted(new)}," for old, new in pairs.items() if old != new)
-
-
-def _quoted(text: str) -> str:
-    return json.dumps(text, ensure_ascii=False)
-
-
-def _time(field: str, column: Column) -> list[str]:
-    form = f", format={_quoted(column.forms[0])}" if column.forms else ""
-    asked = [f"    # ASK: or is it {_quoted(it)}?" for it in column.forms[1:]]
-    return [*asked, f'    named["{field}"] = pd.to_datetime(named["{field}"], utc=True{form})']
-
-
-def _cleaning(columns: Sequence[Column], by: dict[str, Column], wishes: Wishes, own_id: str) -> list[str]:
-    said = [
-        "    # ASK: are times without a zone UTC?" if by["time"].guessed else "    # Times without a zone are UTC.",
-        *_time("occurred_at", by["time"]),
-    ]
-    if "known_at" in by:
-        said += _time("known_at", by["known_at"])
-    else:
-        said += [
-            "    # ASK: when is the truth known? A score with the wrong delay is a leak.",
-            f'    named["known_at"] = named["occurred_at"] + pd.Timedelta("{wishes.delay}")',
-        ]
-    if "id" not in by:
-        said.append(f'    named["{own_id}"] = range(len(named))')
-    texts = [it.field for it in columns if it.kind == "text" or it.role in ("id", "key")]
-    texts += [own_id] if own_id not in texts else []
-    said.append(f"    for column in ({_tuple(texts)}):")
-    said.append('        named[column] = named[column].map(str, na_action="ignore")')
-    for it in (it for it in columns if it.kind == "yes-no"):
-        said.append(f'    named["{it.field}"] = named["{it.field}"].map(')
-        said.append('        lambda it: str(it).lower() in ("true", "t", "yes", "y", "1"), na_action="ignore"')
-        said.append("    )")
-    return said

@@ -138,7 +138,7 @@ def moment_at(time: Time) -> Callable[[Row], datetime]:
     def at(row: Row) -> datetime:
         written = get(row)
         if written is None or written == "":
-            raise ValueError(f"there is no time at {time.path!r}")
+            raise ValueError(f"there is no time at {time.where}")
         return _zoned(_as_moment(written) or read(written), zone)
 
     return at
@@ -158,16 +158,16 @@ def _zoned(moment: datetime, zone: tzinfo) -> datetime:
 
 def _reader(time: Time) -> Callable[[Any], datetime]:
     if time.form == "iso":
-        return lambda written: _iso(written, time.path)
+        return lambda written: _iso(written, time.where)
     if time.form in _PER_UNIT:
         factor = _PER_UNIT[time.form]
         return lambda written: _since_1970(written, factor, time)
     return lambda written: datetime.strptime(str(written).strip(), time.form)  # noqa: DTZ007 - the zone comes after
 
 
-def _iso(written: Any, path: str) -> datetime:
+def _iso(written: Any, where: str) -> datetime:
     if not isinstance(written, str):
-        raise ValueError(f"{path!r} is {written!r}, no ISO time; say how it is written, as in Time({path!r}, 'ms')")
+        raise ValueError(f"{where} is {written!r}, no ISO time; say how it is written, as in Time({where}, 'ms')")
     return datetime.fromisoformat(written.strip())
 
 
@@ -175,4 +175,4 @@ def _since_1970(written: Any, factor: Decimal, time: Time) -> datetime:
     try:
         return EPOCH + timedelta(microseconds=int(Decimal(str(written).strip()) * factor))
     except (InvalidOperation, ValueError):
-        raise ValueError(f"{time.path!r} is {written!r}, no number of {time.form} since 1970") from None
+        raise ValueError(f"{time.where} is {written!r}, no number of {time.form} since 1970") from None

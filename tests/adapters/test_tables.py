@@ -194,3 +194,33 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     """With the folder its path is taken from."""
     with pytest.raises(UseCaseError, match="there is no file"):
         load_replayed(case(tmp_path, events=Table("nothing.csv"), labels=Table("nothing.csv")))
+
+
+def test_a_name_that_comes_twice_in_a_header_hides_no_column(tmp_path: Path) -> None:
+    """The second is reached by a number."""
+    (tmp_path / "bills.csv").write_text("bill_id,waiter,total,total,at\n1,Ann,10,2,2024-01-01\n")
+    events = Table("bills.csv", time="at")
+    labels = Table("bills.csv", of="bill_id", time="at", fields={"tip": "total.1"})
+    event, label = load_replayed(case(tmp_path, events=events, labels=labels)).facts
+    assert isinstance(event, Tip)
+    assert isinstance(label, Tipped)
+    assert (event.total, label.tip) == (10.0, 2.0)
+
+
+def test_times_no_clock_gives_are_refused_with_the_way_out(tmp_path: Path) -> None:
+    """The learner would take them for a broken clock: told when the file is read, and mended with `after`."""
+    (tmp_path / "bills.csv").write_text("bill_id,waiter,total,at\n1,Ann,10,1951-01-01\n")
+    labels = Table("bills.csv", of="bill_id", time="at", fields={"tip": "total"}, after="20454d")
+    with pytest.raises(UseCaseError, match=r"1951-01-01T00:00:00Z is not between 1980-.*after='20454d'"):
+        load_replayed(case(tmp_path, events=Table("bills.csv", time="at"), labels=labels))
+    moved = load_replayed(case(tmp_path, events=Table("bills.csv", time="at", after="20454d"), labels=labels)).facts
+    assert [it.occurred_at.isoformat() for it in moved if isinstance(it, Event)] == ["2007-01-01T00:00:00+00:00"]
+
+
+def test_a_time_may_stand_in_several_columns(tmp_path: Path) -> None:
+    """A function of the row puts it together."""
+    (tmp_path / "bills.csv").write_text("bill_id,waiter,total,year,month\n1,Ann,10,2024,3\n")
+    time = Time(lambda row: f"{row['year']} {row['month']}", "%Y %m")
+    labels = Table("bills.csv", of="bill_id", time=time, fields={"tip": "total"}, after="1h")
+    facts = load_replayed(case(tmp_path, events=Table("bills.csv", time=time), labels=labels)).facts
+    assert [it.occurred_at.isoformat() for it in facts if isinstance(it, Event)] == ["2024-03-01T00:00:00+00:00"]

@@ -109,3 +109,30 @@ def test_made_up_facts_are_the_same_each_time(file: Path) -> None:
     assert made_up(case, 100) == made_up(case, 100)
     first: Any = made_up(case, 2)[0]
     assert first.occurred_at == datetime(2024, 1, 1, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("step", "begins", "said", "line"),
+    [
+        (timedelta(days=40), datetime(2001, 1, 1, tzinfo=UTC), "leaps ahead", "allowed_gap="),
+        (timedelta(hours=1), datetime(1951, 1, 1, tzinfo=UTC), "no clock that works gives", "case = UseCase("),
+    ],
+    ids=["a stream more silent than is allowed", "times before clocks count"],
+)
+def test_facts_the_learner_would_refuse_are_told(
+    file: Path, facts: list[Any], step: timedelta, begins: datetime, said: str, line: str
+) -> None:
+    """A stream whose records would all be dead letters does not pass."""
+    file.write_text(
+        file.read_text().replace("    features=features,", '    features=features,\n    allowed_gap="30d",')
+    )
+    moved = [
+        msgspec.structs.replace(it, **{field: begins + number * step})
+        for number, it in enumerate(facts)
+        for field in [("known_at" if isinstance(it, Label) else "occurred_at")]
+    ]
+    checked = check(file, moved)
+    found = [it for it in checked.findings if said in it.words]
+    assert found
+    assert not checked.passed
+    assert line in file.read_text().splitlines()[found[0].line - 1]

@@ -29,5 +29,5 @@ def test_the_tutorial_runs_as_written(tmp_path: Path) -> None:
             assert run.returncode == 0, run.stdout + run.stderr
             said[block["text"].strip()] = run.stdout
     assert "all right" in said["millrace check slow_orders.py"]
-    assert "2,000 events, 2,000 labels learnt" in said["python slow_orders.py"]
+    assert "2,000 events, 2,000 labels learnt" in said["millrace rehearse slow_orders.py\npython slow_orders.py"]
     assert "2 passed" in said["python -m pytest"]

@@ -9,8 +9,11 @@ import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from millrace.drafting.values import forms_of, kind_of
 
 ROOT = Path(__file__).parents[2]
 HEADER = ["Order No", "Placed", "Shop Name", "class", "Weight (kg)", "Pieces", "Gift", "Minutes"]
@@ -41,9 +44,9 @@ def called(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
 @pytest.mark.parametrize(
     ("separator", "form", "said"),
     [
-        (",", "%Y-%m-%d %H:%M:%S", 'format="ISO8601"'),
-        (";", "%d/%m/%Y %H:%M", 'format="%d/%m/%Y %H:%M"'),
-        ("\t", "%m/%d/%Y %I:%M %p", 'format="%m/%d/%Y %I:%M %p"'),
+        (",", "%Y-%m-%d %H:%M:%S", 'time=Time("Placed")'),
+        (";", "%d/%m/%Y %H:%M", 'time=Time("Placed", "%d/%m/%Y %H:%M")'),
+        ("\t", "%m/%d/%Y %I:%M %p", 'time=Time("Placed", "%m/%d/%Y %I:%M %p")'),
     ],
     ids=["iso", "day first", "month first"],
 )
@@ -65,7 +68,8 @@ def test_a_table_becomes_a_use_case_that_runs(separator: str, form: str, said: s
     run = called(tmp_path, "slow_orders.py")
     assert "400 events, 400 labels learnt" in run.stdout, run.stderr
     checked = called(tmp_path, "-m", "millrace.cli", "check", "slow_orders.py", "--json")
-    assert json.loads(checked.stdout)["findings"] == []
+    found = json.loads(checked.stdout)
+    assert (found["findings"], found["real"], found["facts"]) == ([], True, 800)
     strict = called(
         ROOT, "-m", "mypy", "--strict", "--cache-dir", ".mypy_cache/sketch", str(tmp_path / "slow_orders.py")
     )
@@ -81,6 +85,90 @@ def test_yes_or_no_becomes_a_classification(tmp_path: Path) -> None:
     assert "task=Classification(" in (tmp_path / "gifts.py").read_text()
     run = called(tmp_path, "gifts.py")
     assert "400 labels learnt" in run.stdout, run.stderr
+
+
+def test_labels_in_a_second_file_find_their_events_by_id(tmp_path: Path) -> None:
+    """A file that names the events and the truth, in another order, needs no time of its own: it is the event's, and later."""
+    table = rows("%Y-%m-%d %H:%M:%S", 200)
+    (tmp_path / "orders.csv").write_text("\n".join(",".join(row[:-1]) for row in [HEADER, *table]))
+    truths = [["Order No", "Minutes"], *([row[0], row[-1]] for row in reversed(table))]
+    (tmp_path / "done.csv").write_text("\n".join(";".join(row) for row in truths))
+    wrote = called(tmp_path, "-m", "millrace.cli", "new", "slow", "--from", "orders.csv", "--labels", "done.csv")
+    assert wrote.returncode == 0, wrote.stderr
+    assert 'joined={"event": Side("orders.csv", on="Order No", by="Order No")}' in (tmp_path / "slow.py").read_text()
+    assert called(tmp_path, "-m", "millrace.cli", "check", "slow.py").returncode == 0
+    run = called(tmp_path, "-m", "millrace.cli", "rehearse", "slow.py", "--json")
+    report = json.loads(run.stdout)
+    assert (report["events"], report["labels"], report["dead_letters"]) == (200, 200, 0)
+
+
+def test_what_is_known_only_with_the_truth_is_left_out(tmp_path: Path) -> None:
+    """A label known years later is waited for as long as it takes, and what `--later` names is no feature."""
+    table = [
+        "began,ended,reason,days",
+        *(f"20{y:02}-03-01,20{y + 6:02}-03-01,r{y % 2},{2190 + y}" for y in range(1, 40)),
+    ]
+    (tmp_path / "terms.csv").write_text("\n".join(table))
+    words = ("--from", "terms.csv", "--known-at", "ended", "--target", "days", "--later", "reason")
+    wrote = called(tmp_path, "-m", "millrace.cli", "new", "terms", *words)
+    assert wrote.returncode == 0, wrote.stderr
+    text = (tmp_path / "terms.py").read_text()
+    assert "reason" not in text
+    assert ('patience="2193d"' in text, 'allowed_gap="732d"' in text) == (True, True)
+    run = called(tmp_path, "-m", "millrace.cli", "rehearse", "terms.py", "--json")
+    assert json.loads(run.stdout)["labels"] == 39
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "form"),
+    [
+        ("at", ["1700000000", "1700000060"], "s"),
+        ("stamp", [1700000000000, 1700000060000], "ms"),
+        ("month", ["1977-Jan", "1977-Feb"], "%Y-%b"),
+        ("day", ["19-Sep-03", "18-Sep-03"], "%d-%b-%y"),
+        ("day", ["Jan-1-1995", "Feb-1-1995"], "%b-%d-%Y"),
+        ("date", ["2024-01-01T00:00:00+01:00", "2024-01-02"], "iso"),
+        ("year", ["1913", "1914"], "%Y"),
+    ],
+)
+def test_a_time_is_known_by_how_it_is_written(name: str, values: list[Any], form: str) -> None:
+    """Only forms in which all values read count; numbers are times only where their name says so."""
+    assert (kind_of(name, values), forms_of(name, values)) == ("time", [form])
+
+
+@pytest.mark.parametrize("values", [["1700000000", "1700000060"], [3, 4]])
+def test_numbers_under_another_name_are_no_times(values: list[Any]) -> None:
+    """A count may look like seconds since 1970."""
+    assert kind_of("pieces", values) == "whole"
+
+
+def test_digits_that_begin_with_nought_are_a_name() -> None:
+    """A customer's number is not calculated with."""
+    assert kind_of("customer", ["00004", "00021"]) == "text"
+
+
+def test_a_day_that_could_be_a_month_is_asked(tmp_path: Path) -> None:
+    """Both ways of reading stand in the draft, the second as a question."""
+    (tmp_path / "a.csv").write_text("when,what\n01/02/2024,1.5\n03/04/2024,2.5\n")
+    called(tmp_path, "-m", "millrace.cli", "new", "a", "--from", "a.csv")
+    text = (tmp_path / "a.py").read_text()
+    assert 'time=Time("when", "%d/%m/%Y")' in text
+    assert '# ASK: or is it written "%m/%d/%Y"?' in text
+
+
+def test_nested_fields_are_named_by_their_paths(tmp_path: Path) -> None:
+    """JSON lines need no flattening first."""
+    lines = [
+        json.dumps({"order": {"id": f"o{n}", "shop": "ab"[n % 2]}, "at": f"2024-01-{n + 1:02}", "took": n / 2})
+        for n in range(30)
+    ]
+    (tmp_path / "orders.jsonl").write_text("\n".join(lines))
+    wrote = called(tmp_path, "-m", "millrace.cli", "new", "orders", "--from", "orders.jsonl")
+    assert wrote.returncode == 0, wrote.stderr
+    text = (tmp_path / "orders.py").read_text()
+    assert ('id="order.id"' in text, 'key="order.shop"' in text) == (True, True)
+    run = called(tmp_path, "-m", "millrace.cli", "rehearse", "orders.py", "--json")
+    assert json.loads(run.stdout)["labels"] == 30
 
 
 def test_a_column_that_is_not_there_is_told_with_those_there_are(tmp_path: Path) -> None:

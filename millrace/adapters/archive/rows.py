@@ -51,7 +51,7 @@ def _csv(table: Table | Side, path: Path, meter: Meter) -> Iterator[Numbered]:
             _despaced(lines) if spaces else lines, delimiter=table.separator, skipinitialspace=True, strict=True
         )
         given = table.columns if isinstance(table, Table) else ()
-        header = list(given) or [name.strip() for name in next(reader, [])]
+        header = list(given) or _distinct([name.strip() for name in next(reader, [])])
         while True:
             try:
                 values = next(reader, None)
@@ -62,6 +62,15 @@ def _csv(table: Table | Side, path: Path, meter: Meter) -> Iterator[Numbered]:
                 return
             if values:
                 yield reader.line_num, _named(header, values)
+
+
+def _distinct(header: list[str]) -> list[str]:
+    """Return the names of a header; one that comes again gets a number, as in `x`, `x.1`: no column hides another."""
+    found: list[str] = []
+    for number, name in enumerate(header):
+        before = header[:number].count(name)
+        found.append(f"{name}.{before}" if before else name)
+    return found
 
 
 def _despaced(lines: Iterable[str]) -> Iterator[str]:

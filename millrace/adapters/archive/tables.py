@@ -16,6 +16,7 @@ from millrace.domain.facts import Event, Label
 from millrace.domain.sources import Files, Side, Table
 from millrace.domain.times import rfc3339
 from millrace.domain.usecase import AnyUseCase, Fact, Recorded
+from millrace.learning.intake import EARLIEST, LATEST
 from millrace.learning.mapping import Get, Mapper, getter
 from millrace.learning.outcomes import Skipped, Unreadable
 
@@ -148,7 +149,10 @@ class _Reading:
         for side in self._sides:
             if not side.join(row):
                 self.tally.unjoined[side.name] += 1
-        return self._mapper.read(row)
+        fact = self._mapper.read(row)
+        if isinstance(fact, Event | Label) and not EARLIEST < available_at(fact) < LATEST:
+            return Unreadable("invalid", _out_of_range(available_at(fact)))
+        return fact
 
     def _note_order(self, line: int, at: int, newest: int) -> None:
         """Count an event that comes after a later one; labels are not expected in any order."""
@@ -157,6 +161,13 @@ class _Reading:
             tally.unsorted += 1
             said = f"line {line}: its time {rfc3339(at)} is before that of a row above, {rfc3339(newest)}"
             tally.first_unsorted = tally.first_unsorted or said
+
+
+def _out_of_range(at: int) -> str:
+    return (
+        f"its time {rfc3339(at)} is not between {rfc3339(EARLIEST)} and {rfc3339(LATEST)}, where clocks that work are; "
+        f"older recordings are moved on with after=, as in after='20454d' (56 years)"
+    )
 
 
 class _Joined:
