@@ -41,6 +41,13 @@ class Competitor(Reply, frozen=True, kw_only=True):
     about: str
 
 
+class FeatureNote(Reply, frozen=True, kw_only=True):
+    """A feature, and what it means, with its unit."""
+
+    name: str
+    about: str
+
+
 class Origin(Reply, frozen=True, kw_only=True):
     """Where a use case's events come from."""
 
@@ -61,6 +68,7 @@ class Detail(Reply, frozen=True, kw_only=True):
     key_field: str
     candidates: list[Competitor]
     baselines: list[str]
+    features: list[FeatureNote]
     champion: str | None = None
     state_id: str | None = None
     trained_until: str | None = None

@@ -185,6 +185,7 @@ def _detail(shown: Shown) -> replies.Detail:
             for name, candidate in it.candidates.items()
         ],
         baselines=list(it.baselines),
+        features=[replies.FeatureNote(name=name, about=about) for name, about in it.notes.items()],
         champion=served.header.champion if served else None,
         state_id=served.header.state_id if served else None,
         trained_until=served.header.trained_until if served else None,

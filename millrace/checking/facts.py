@@ -73,6 +73,7 @@ class Facts:
                     yield finding
         yield from self._identifiers()
         yield from self._shape()
+        yield from self._notes()
 
     def _of_one(self, event: Any, first: Features, second: Features) -> Iterator[Finding]:
         for name, value in first.items():
@@ -105,6 +106,18 @@ class Facts:
             words = f"features() makes {sorted(usual ^ others[0])} for some events only"
             line = self._places.line_of(self._case.features)
             yield self._wrong("feature-shape", line, words, "Make the same features for every event")
+
+    def _notes(self) -> Iterator[Finding]:
+        """Compare what is said of features with those there are; who says nothing of any need not say it of all."""
+        made, said = {name for it in self.looked for name in it.features}, set(self._case.notes)
+        if said and (lacking := sorted(made - said)):
+            words = f"notes= says nothing of {', '.join(lacking)}"
+            yield self._wrong(
+                "notes", self._places.argument("notes"), words, "Say what each means, with its unit", "note"
+            )
+        for name in sorted(said - made):
+            words = f"notes= explains {name!r}, which features() does not make; it makes {', '.join(sorted(made))}"
+            yield self._wrong("notes", self._places.argument("notes"), words, "Correct the name, or leave it out")
 
     def _baselines(self) -> Iterator[Finding]:
         for name, rule in self._case.baselines.items():

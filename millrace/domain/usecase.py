@@ -83,6 +83,7 @@ _NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 class UseCase(Generic[E, P, L]):
     """One question asked of one stream. One that ships `by_default` is taken where a command is told no name.
 
+    `notes` say in words what each feature is, with its unit, by the feature's name; people read them beside the numbers.
     Raises `UseCaseError`, saying what to change, when the parts do not fit together.
     """
 
@@ -99,6 +100,7 @@ class UseCase(Generic[E, P, L]):
         baselines: Mapping[str, Callable[[E, P], float]] | None = None,
         source: Source | None = None,
         simulator: Simulator | None = None,
+        notes: Mapping[str, str] | None = None,
         by_default: bool = False,
         seed: int = 7,
         ledger_limit: int = 512 * 1024 * 1024,
@@ -120,6 +122,7 @@ class UseCase(Generic[E, P, L]):
         self.baselines = dict(baselines or {})
         self.source = source
         self.simulator = simulator
+        self.notes = dict(notes or {})
         self.by_default = by_default
         self.seed = seed
         self.ledger_limit = ledger_limit

@@ -150,6 +150,42 @@ def features(p: Payment, seen: Seen) -> Features:
     }
 
 
+NOTES = {
+    "amount": "the amount, as log(1 + amount)",
+    "surprise": "how many times more than usual this holder spends, as a logarithm",
+    "hour": "payments of this holder in the last hour",
+    "day": "payments of this holder in the last day, as log(1 + n)",
+    "spent_hour": "spent by this holder in the last hour, as log(1 + sum)",
+    "spent_day": "spent by this holder in the last day, as log(1 + sum)",
+    "quick": "how soon after the holder's last payment: 1 at once, a half after ten minutes, towards 0",
+    "far": "how far from the holder's last payment, as log(1 + km)",
+    "far_quick": "far times quick: far away, and soon after",
+    "new_device": "1 when the holder pays for the first time with this device, else 0",
+    "new_merchant": "1 when the holder pays for the first time at this merchant, else 0",
+    "new_network": "1 when the holder pays for the first time from this network, else 0",
+    "new_both": "1 when device and network are both new, else 0",
+    "new_far": "far where the device is new, else 0",
+    "new_surprise": "surprise where the device is new, else 0",
+    "merchants_day": "different merchants of this holder in the last day, as log(1 + n)",
+    "crowd": "different holders at this merchant in the last 20 minutes, as log(1 + n)",
+    "small_crowd": "small payments at this merchant in the last 20 minutes, as log(1 + n), where this one is below 10, else 0",
+    "small_new": "the same where the device is new as well, else 0",
+    "busy": "payments at this merchant in the last six hours, as log(1 + n)",
+    "all_fraud": "share of fraud among settled payments, half-life a week, as a logarithm",
+    "merchant_fraud": "share of fraud lately at this merchant, as a logarithm",
+    "category_fraud": "share of fraud lately in this category of goods, as a logarithm",
+    "transfer_fraud": "share of fraud lately at this merchant by this type of transaction, as a logarithm",
+    "way_fraud": "share of fraud lately in this category, paid this way, as a logarithm",
+    "user_fraud": "share of fraud among this holder's settled payments, as a logarithm",
+    "age": "age of the account, as log(1 + days)",
+    "no_cvv": "1 when no security code was given, else 0",
+    "no_match": "1 when the billing address does not match, else 0",
+    "transfer": "1 for a transfer, else 0",
+    "wallet": "1 when paid by a wallet, else 0",
+    "contactless": "1 when paid contactless, else 0",
+}
+"""What each feature is."""
+
 OF_ITSELF = (
     "amount",
     "surprise",
@@ -213,6 +249,7 @@ card_fraud = UseCase(
     Payment,
     Seen,
     features=features,
+    notes=NOTES,
     task=Classification(
         target=lambda c: c.is_fraud,
         truth=Truth(label=Chargeback, patience="2d", release="at_horizon", if_missing="negative"),

@@ -117,6 +117,38 @@ def features(d: ScheduledDeparture, seen: Seen) -> Features:
     }
 
 
+NOTES = {
+    "all_hour": "root of the decayed share of flights that were cancelled, all airports, half-life an hour",
+    "all_day": "the same with a half-life of eight hours",
+    "origin_now": "root of the share cancelled at this airport, half-life half an hour",
+    "origin_hour": "the same with a half-life of an hour",
+    "origin_morning": "the same with a half-life of three hours",
+    "carrier_now": "root of the share this carrier cancelled, half-life half an hour",
+    "carrier_hour": "the same with a half-life of an hour",
+    "carrier_morning": "the same with a half-life of three hours",
+    "desk_now": "root of the share this carrier cancelled at this airport, half-life half an hour",
+    "desk_morning": "the same with a half-life of three hours",
+    "desk_last": "root of the share among about the last ten of this carrier here, however long ago",
+    "destination_morning": "root of the share cancelled of flights to this destination, half-life three hours",
+    "destination_day": "the same with a half-life of eight hours",
+    "connection": "root of the share among about the last fifty of this carrier on this route",
+    "number": "root of the share among about the last fifty of this flight number",
+    "lately": "root of the mean of three shares with a half-life of an hour: this airport's, this carrier's, all",
+    "rain": "precipitation at the origin in the hour of departure, inches; 0 where nobody measured",
+    "wind": "wind at the origin, miles an hour; 0 where nobody measured",
+    "gust": "gusts at the origin, miles an hour; 0 where there were none",
+    "sight": "visibility at the origin, miles; 10, the most that is measured, where nobody did",
+    "humidity": "relative humidity at the origin, per cent; 60 where nobody measured",
+    "pressure": "air pressure at sea level at the origin, millibars; 1,017 where nobody measured",
+    "warmth": "temperature at the origin, °F; 50 where nobody measured",
+    "miles": "distance from airport to airport, miles",
+    "hours": "hours since dawn in New York (9 o'clock UTC)",
+    "carrier": "the carrier, by its two letters",
+    "origin": "the airport it leaves from",
+}
+"""What each feature is."""
+
+
 def logistic() -> Model:
     """Return a logistic regression whose steps shrink with what each weight has learnt (AdaGrad)."""
     from river import optim
@@ -185,6 +217,7 @@ flight_cancellation = UseCase(
     ScheduledDeparture,
     Seen,
     features=features,
+    notes=NOTES,
     task=Classification(
         target=lambda outcome: outcome.cancelled,
         truth=Truth(label=Outcome, patience="2h"),

@@ -121,6 +121,26 @@ def features(d: Departure, seen: Seen) -> Features:
     }
 
 
+NOTES = {
+    "usual": "the guess of habit: departure delay, and the route's usual time from gate to gate less the planned, minutes",
+    "route": "what the route's habit makes of it: its usual time from gate to gate less the planned one, minutes",
+    "delay": "how late the flight left the gate, minutes; below nought it left early",
+    "planned": "planned time from gate to gate, minutes",
+    "hour": "the hour of the scheduled departure, UTC",
+    "origin_hour": "minutes lost between the gates by flights from this airport lately, half-life an hour; below nought made up",
+    "origin_morning": "the same with a half-life of three hours",
+    "destination": "minutes gained or lost by flights to this airport, half-life two hours",
+    "carrier": "minutes gained or lost by this carrier's flights, half-life two hours",
+    "all_hour": "minutes gained or lost by all flights, half-life an hour",
+    "all_day": "the same with a half-life of twelve hours",
+    "queue": "departure delay of the flights that left this airport lately, half-life an hour, minutes",
+    "wind": "wind at the origin in the hour of departure, miles an hour; 0 where nobody measured",
+    "rain": "precipitation at the origin in that hour, inches; 0 where nobody measured",
+    "sight": "visibility at the origin, miles; 10, the most that is measured, where nobody did",
+    "warmth": "temperature at the origin, °F; 50 where nobody measured",
+}
+"""What each feature is."""
+
 CONGESTION = ("route", "origin_hour", "origin_morning", "destination", "carrier", "all_hour", "all_day")
 WEATHER = ("wind", "rain", "sight", "warmth")
 
@@ -206,6 +226,7 @@ flight_delay = UseCase(
     Departure,
     Seen,
     features=features,
+    notes=NOTES,
     task=Regression(target=lambda a: a.arrival_delay, truth=Truth(label=Arrival, patience="2d"), unit="min"),
     candidates={
         "linear": Candidate(

@@ -142,6 +142,26 @@ def features(c: Click, seen: Seen) -> Features:
     }
 
 
+NOTES = {
+    "events": "events of this visit so far, this one included",
+    "views": "pages seen in this visit",
+    "searches": "searches in this visit",
+    "added": "goods put into the cart in this visit",
+    "removed": "goods taken out of the cart again",
+    "bought": "purchases in this visit",
+    "reduced": "share of the pages seen that show reduced goods",
+    "dwell": "time on a page, the geometric mean of this visit, seconds",
+    "spent": "money spent in this visit",
+    "categories": "different categories of goods met in this visit, before this event",
+    "shape_search": "how much of the visit is searching: a root of its share, drawn towards the usual early on",
+    "shape_cart": "how much of the visit is putting into the cart and taking out, likewise",
+    "shape_bought": "how much of the visit is buying, likewise",
+    "shape_reduced": "how much of what is looked at is reduced, drawn towards the usual early on",
+    "shape_dwell": "time on a page as a logarithm, drawn towards the usual early on",
+    "shape_length": "how long the visit is so far, as a logarithm of its events",
+}
+"""What each feature is."""
+
 SHAPE = ("shape_search", "shape_cart", "shape_bought", "shape_reduced", "shape_dwell", "shape_length")
 """What the models see."""
 
@@ -179,6 +199,7 @@ shop_segments = UseCase(
     Click,
     Seen,
     features=features,
+    notes=NOTES,
     task=Clustering(
         describe={
             "events": "short/long visit",

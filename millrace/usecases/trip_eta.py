@@ -149,6 +149,34 @@ def features(t: Trip, seen: Seen) -> Features:
     }
 
 
+NOTES = {
+    "habitual": "the estimate, stretched as trips here at this hour, by this driver, in this weather were, seconds",
+    "estimate": "the initial estimate the event brings, seconds",
+    "km": "estimated distance, km",
+    "lately": "by how many seconds trips of the last hour or so would change the estimate, against trips of all time",
+    "origin": "the same by trips that began in this square",
+    "destination": "by trips that ended in this square",
+    "origin_now": "by trips of the last hour or so that began in this square",
+    "destination_now": "by trips of the last hour or so that ended in this square",
+    "origin_hour": "by trips that began in this square at this hour of such a day",
+    "destination_hour": "by trips that ended in this square at this hour of such a day",
+    "driver": "by this driver's trips",
+    "vehicle": "by trips of this type of vehicle",
+    "weather": "by trips in this weather",
+    "wet_origin": "by trips that began in this square in this weather",
+    "wet_destination": "by trips that ended in this square in this weather",
+    "rating": "the driver's rating, 3.5 to 5",
+    "warmth": "temperature, °C",
+    "hour_sin": "the hour of the day as an angle, its sine: late evening and early morning are neighbours",
+    "hour_cos": "the hour of the day as an angle, its cosine",
+    "weekend": "1 on a Saturday or Sunday, else 0",
+    "is_van": "the estimate where the vehicle is a van, else 0, seconds",
+    "is_motorbike": "the estimate where it is a motorbike, else 0, seconds",
+    "is_electric_bike": "the estimate where it is an electric bike, else 0, seconds",
+    "murk": "the estimate times how bad the weather is for driving: 0 clear, 1 rain or fog, 2 snow",
+}
+"""What each feature is."""
+
 AS_IT_IS = (
     "estimate",
     "km",
@@ -193,6 +221,7 @@ trip_eta = UseCase(
     Trip,
     Seen,
     features=features,
+    notes=NOTES,
     task=Regression(target=lambda e: e.travel_time_seconds, truth=Truth(label=Ended, patience="12h"), unit="s"),
     candidates={
         "linear": Candidate(

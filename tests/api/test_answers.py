@@ -82,7 +82,7 @@ async def test_a_candidate_that_raises_is_left_out(world: World) -> None:
 
 
 async def test_the_use_case_is_shown_whole(world: World) -> None:
-    """The use case shows its question, its event with units, its candidates' roles and the state that is served."""
+    """The use case shows its question, its event with units, its candidates' roles, what its features mean, and the state that is served."""
     async with world.api() as api:
         shown = await api.ready()
         listed = (await api.http.get("/v1/use-cases")).json()["use_cases"]
@@ -94,6 +94,7 @@ async def test_the_use_case_is_shown_whole(world: World) -> None:
     assert shown["candidates"][0] == {"name": "counting", "role": "champion", "about": "counts"}
     assert {it["role"] for it in shown["candidates"][1:]} == {"challenger"}
     assert shown["baselines"] == ["usual"]
+    assert shown["features"] == [{"name": "km", "about": "distance, km"}]
     assert (shown["champion"], shown["serving_from"]) == ("counting", "live")
     assert shown["state_id"] == str(world.shard.state_id)
     assert shown["source"] == {"about": "made up", "licence": "CC0-1.0", "replay": True}

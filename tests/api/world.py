@@ -123,6 +123,7 @@ parcel_delay = UseCase(
         "linear": Candidate(linear),
     },
     baselines={"usual": lambda p, seen: seen.depot},
+    notes={"km": "distance, km"},
     source=Recorded(files={}, facts=lambda files: iter(()), about="made up", licence="CC0-1.0"),
 )
 

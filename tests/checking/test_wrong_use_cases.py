@@ -113,6 +113,8 @@ WRONG: list[tuple[str, str, str, str, str]] = [
      "seen.depot,  #", "'usual' twice"),
     ("one name for two", '"usual": lambda', '"linear": lambda', '"linear": Candidate(', "both a candidate and a baseline"),
     ("silence as no", 'patience="2d"', 'patience="2d", if_missing="negative"', "if_missing", "means nothing"),
+    ("a note on no feature", "    features=features,", '    features=features,\n    notes={"kilos": "the weight, kg"},', "notes=",
+     "explains 'kilos'"),
     ("no candidate", '"linear": Candidate(linear, only=("km", "usual")),', "", "UseCase(", "has no candidate"),
     ("a name in capitals", '"parcel-delay"', '"Parcel Delay"', "Parcel Delay", "lower case with dashes"),
     ("a package that is not there", "from typing import Literal", "from typing import Literal\nimport nowhere_at_all",

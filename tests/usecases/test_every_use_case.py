@@ -19,6 +19,7 @@ from millrace.domain.times import micros
 from millrace.domain.usecase import AnyUseCase, Fact
 from millrace.learning.digest import digest
 from millrace.learning.learner import Learner
+from millrace.learning.outcomes import Foreseeing
 from millrace.learning.states import checkpoint_parts, restore
 from millrace.rehearsal import rehearse
 from millrace.rehearsal.simulated import simulate
@@ -55,6 +56,15 @@ class Met:
 @pytest.fixture(params=names())
 def case(request: pytest.FixtureRequest) -> AnyUseCase:
     return find(request.param)
+
+
+def test_each_feature_is_explained(case: AnyUseCase) -> None:
+    """Every feature has its words, no words are left over, and none only repeats the name."""
+    learner, made = Learner(case), set[str]()
+    for outcome in learner.meet([Met(fact) for fact in stream(case.name)[:2_000]]):
+        made |= set(outcome.features) if isinstance(outcome, Foreseeing) else set()
+    assert set(case.notes) == made
+    assert all(len(about) > len(name) + 8 for name, about in case.notes.items())
 
 
 def test_its_name_is_its_files(case: AnyUseCase) -> None:
