@@ -7,10 +7,10 @@ TESTS ?= tests
 COVERAGE ?= --cov --cov-report=term
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up test lint format types floors kafka lock wheel clean
+.PHONY: help setup up test lint format types floors kafka lock reference wheel clean
 
 help:  ## List the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(INSTALLED)  ## Make .venv from requirements.lock (any of Python 3.11 to 3.13)
 
@@ -43,6 +43,9 @@ kafka: $(INSTALLED)  ## Fetch Apache Kafka (mvn, Java 17 or newer) and run one b
 
 lock:  ## Renew requirements.lock from pyproject.toml; LOCK=--upgrade takes the newest of all
 	@.ci/lock $(LOCK)
+
+reference: $(INSTALLED)  ## Write docs/reference from the docstrings, the help texts and the use cases
+	@$(PYTHON) -m tests.docs.reference
 
 wheel: $(INSTALLED)  ## Build the wheel into dist/
 	@$(PYTHON) -m hatchling build -t wheel

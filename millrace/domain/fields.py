@@ -18,13 +18,21 @@ Of = Annotated[T, Meta(extra={"role": "of"})]
 """In a label, the id of the event it is the truth about: `Of[str]`."""
 
 Minutes = Annotated[float, Meta(extra={"unit": "min"})]
+"""A span of time; below 0 it is early."""
 Seconds = Annotated[float, Meta(extra={"unit": "s"}, ge=0)]
+"""A span of time, not below 0."""
 Km = Annotated[float, Meta(extra={"unit": "km"}, ge=0)]
+"""A distance, not below 0."""
 Miles = Annotated[float, Meta(extra={"unit": "mi"}, ge=0)]
+"""A distance, not below 0."""
 Celsius = Annotated[float, Meta(extra={"unit": "°C"}, ge=-90, le=70)]
+"""A temperature of the air."""
 Fahrenheit = Annotated[float, Meta(extra={"unit": "°F"}, ge=-130, le=160)]
+"""A temperature of the air."""
 Percent = Annotated[float, Meta(extra={"unit": "%"}, ge=0, le=100)]
+"""A share, 0 to 100."""
 Money = Annotated[float, Meta(extra={"unit": "money"})]
+"""An amount, in whatever currency the event says."""
 Latitude = Annotated[float, Meta(extra={"unit": "°"}, ge=-90, le=90)]
 Longitude = Annotated[float, Meta(extra={"unit": "°"}, ge=-180, le=180)]
 

@@ -58,7 +58,9 @@ class PackageFile(msgspec.Struct, frozen=True):
 
 
 Row = Mapping[str, str]
+"""A line of a recorded file, by the names of its columns."""
 Fact = Event | Label
+"""What a use case learns from."""
 
 
 class Recorded(msgspec.Struct, frozen=True):

@@ -82,7 +82,7 @@ async def test_a_candidate_that_raises_is_left_out(world: World) -> None:
 
 
 async def test_the_use_case_is_shown_whole(world: World) -> None:
-    """The use case shows its question, its event with units, its candidates' roles, what its features mean, and the state that is served."""
+    """The use case shows its question, its event with units, its candidates, its features, and the state that is served."""
     async with world.api() as api:
         shown = await api.ready()
         listed = (await api.http.get("/v1/use-cases")).json()["use_cases"]
