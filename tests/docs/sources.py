@@ -49,7 +49,7 @@ def of_module(module: str) -> dict[str, Named]:
             found[it.name] = Named(it.name, _call(it.name, it), _words(it))
         elif isinstance(it, ast.Assign) and isinstance(it.targets[0], ast.Name):
             name = it.targets[0].id
-            found[name] = Named(name, ast.unparse(it), _string(after))
+            found[name] = Named(name, ast.unparse(it).replace("'", '"'), _string(after))
     return found
 
 
@@ -105,10 +105,17 @@ def _split(arguments: str) -> list[str]:
             parts.append("")
         else:
             parts[-1] += letter
-    return [each.strip() for each in parts if each.strip()]
+    return [_spaced(each.strip()) for each in parts if each.strip()]
+
+
+def _spaced(argument: str) -> str:
+    """Write an argument that has a type and a default as a formatter does."""
+    before, equals, default = argument.partition("=")
+    return f"{before} = {default}" if equals and ":" in before else argument
 
 
 def _wrapped(name: str, parts: Sequence[str], after: str) -> str:
+    parts = [each.replace("'", '"') for each in parts]
     line = f"{name}({', '.join(parts)}){after}"
     if len(line) <= WIDTH or name.startswith("."):
         return line
