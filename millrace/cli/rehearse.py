@@ -159,6 +159,11 @@ def _print(report: Report) -> None:
     oracle = [] if report.oracle is None else [_cell(report.oracle, top)]
     table.add_row("all", f"{report.labels:,}", *(_cell(it, top) for it in overall), *oracle)
     OUT.print(table)
+    for name, it in report.intervals.items():
+        OUT.print(
+            f"{it.stated:.0%} intervals of {name}: {it.coverage:.1%} of {it.labels:,} truths held (lately {it.recent:.1%}), "
+            f"{_cell(it.width, None)}{report.unit and f' {report.unit}'} wide on average."
+        )
     OUT.print(
         f"* champion. {report.events:,} events in {report.seconds:.1f} s ({report.events_per_second:,.0f} a second), "
         f"{report.dead_letters} dead letters, {len(report.alarms)} drift alarms. State {report.state_id}, digest {report.digest}."

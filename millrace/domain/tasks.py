@@ -51,11 +51,20 @@ class Truth(Generic[L]):
 
 
 class Regression(Generic[L]):
-    """Ask for a number. `target` reads it from the label; `None` means there will be no truth."""
+    """Ask for a number. `target` reads it from the label; `None` means there will be no truth.
+
+    `interval` is a share of truths, as 0.8: a rehearsal then states for each prediction an interval that is to hold so
+    many, and reports how many it held.
+    """
 
     name: Literal["regression"] = "regression"
 
-    def __init__(self, *, target: Callable[[L], float | None], truth: Truth[L], unit: str = "") -> None:
+    def __init__(
+        self, *, target: Callable[[L], float | None], truth: Truth[L], unit: str = "", interval: float | None = None
+    ) -> None:
+        if interval is not None and not 0 < interval < 1:
+            raise UseCaseError(f"an interval holds a share of the truths between 0 and 1, as 0.8, not {interval}")
+        self.interval = interval
         self.target = target
         self.truth = truth
         self.unit = unit

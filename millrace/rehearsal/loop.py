@@ -13,6 +13,7 @@ from millrace.domain.log import Record, TopicPartition
 from millrace.domain.metrics import IN_THE_TARGETS_UNIT, higher_is_better
 from millrace.domain.records import Alarm
 from millrace.domain.simulation import Drift
+from millrace.domain.tasks import Regression
 from millrace.domain.times import Micros
 from millrace.domain.usecase import AnyUseCase, Fact
 from millrace.learning.intake import Arrival
@@ -20,6 +21,7 @@ from millrace.learning.outcomes import Alarmed
 from millrace.learning.scores import Score
 from millrace.learning.shard import Shard, Step
 from millrace.learning.shard import alarm as published
+from millrace.rehearsal.intervals import Intervals
 from millrace.rehearsal.oracle import Oracle
 from millrace.rehearsal.periods import Course, Months
 from millrace.rehearsal.report import CandidateReport, Month, Report
@@ -67,6 +69,7 @@ class _Rehearsal:
         self._shard = Shard(use_case)
         self._shard.epoch = 1
         self._oracle = Oracle(use_case, oracle) if oracle else None
+        self._intervals = _intervals(use_case)
         self._months, self._course = Months(self._shard), Course(self._shard, self._oracle)
         self._alarms: list[Alarm] = []
         self._dead_letters = self._taken = 0
@@ -84,6 +87,9 @@ class _Rehearsal:
         if self._oracle:
             self._oracle.meet(facts)
             self._course.turn()
+        if self._intervals:
+            self._intervals.read(step.outputs)
+            self._intervals.meet(facts)
         return step
 
     def end(self, drifts: Sequence[Drift]) -> Report:
@@ -95,6 +101,9 @@ class _Rehearsal:
         self._months.close()
         seconds = time.perf_counter() - self._started
         report = _report(shard, self._months.found, self._alarms, self._dead_letters, seconds)
+        if self._intervals:
+            self._intervals.advance(shard.learner.time)
+            report = msgspec.structs.replace(report, intervals=self._intervals.reports())
         return self._beside_the_oracle(report, self._oracle, drifts) if self._oracle else report
 
     def _beside_the_oracle(self, report: Report, oracle: Oracle, drifts: Sequence[Drift]) -> Report:
@@ -102,6 +111,11 @@ class _Rehearsal:
         self._course.close()
         began = {it.scenario: it.at for it in drifts}
         return msgspec.structs.replace(report, course=self._course.found, oracle=_overall(oracle.score), drifts=began)
+
+
+def _intervals(use_case: AnyUseCase) -> Intervals | None:
+    task = use_case.task
+    return Intervals(use_case, task.interval) if isinstance(task, Regression) and task.interval else None
 
 
 def _batches(use_case: AnyUseCase, facts: Sequence[Fact]) -> Iterator[list[Record]]:

@@ -11,6 +11,20 @@ from millrace.domain.records import Alarm
 ORACLE = "oracle"
 
 
+class IntervalReport(msgspec.Struct, frozen=True):
+    """How the intervals about one candidate's predictions did, over `labels` truths.
+
+    `coverage` is the share they held, to be compared with the share `stated`; `recent` that over the recent window; `width`
+    their mean width, in the target's unit.
+    """
+
+    stated: float
+    coverage: float
+    recent: float
+    width: float
+    labels: int
+
+
 class CandidateReport(msgspec.Struct, frozen=True):
     """How one candidate did by the metric that ranks, overall and over the recent window, and all metrics overall.
 
@@ -52,7 +66,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     """The outcome of a rehearsal. Scores are of `metric`, in `unit` where it has one.
 
     Of a simulated stream there are also the `oracle`'s score on the same labels, the `course` in stretches, and the `drifts`
-    with the events they began at.
+    with the events they began at. `intervals` are there, by candidate, where the task asks for them.
     """
 
     use_case: str
@@ -76,6 +90,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     course: list[Stretch] = []
     oracle: float | None = None
     drifts: dict[str, int] = {}
+    intervals: dict[str, IntervalReport] = {}
 
     @property
     def contestants(self) -> list[str]:

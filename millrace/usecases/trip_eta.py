@@ -222,7 +222,9 @@ trip_eta = UseCase(
     Seen,
     features=features,
     notes=NOTES,
-    task=Regression(target=lambda e: e.travel_time_seconds, truth=Truth(label=Ended, patience="12h"), unit="s"),
+    task=Regression(
+        target=lambda e: e.travel_time_seconds, truth=Truth(label=Ended, patience="12h"), unit="s", interval=0.8
+    ),
     candidates={
         "linear": Candidate(
             linear,
