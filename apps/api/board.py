@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from apps.api.places import Places, location_fields
 from apps.api.replies import Published
 from millrace.domain.facts import Label
 from millrace.domain.log import Record
@@ -37,12 +38,17 @@ class Board:
         self._newest = _Newest(predictions)
         self._truths = _Truths(use_case, labels, schemas)
         self._scorecards = _Thinned(scorecards)
-        self._takes: dict[str, Callable[[Record], None]] = {
-            use_case.topic("predictions"): self._newest.take,
-            use_case.topic("scorecards"): self._scorecards.take,
-            use_case.topic("alarms"): self._alarms.take,
-            **({use_case.topic("labels"): self._truths.take} if use_case.label else {}),
+        fields = location_fields(use_case.event)
+        self._places = Places(use_case, fields, predictions, schemas) if fields else None
+        self._takes: dict[str, list[Callable[[Record], None]]] = {
+            use_case.topic("predictions"): [self._newest.take],
+            use_case.topic("scorecards"): [self._scorecards.take],
+            use_case.topic("alarms"): [self._alarms.take],
         }
+        if use_case.label:
+            self._takes[use_case.topic("labels")] = [self._truths.take]
+        if self._places:  # somebody else's labels may be in the topic of the events
+            self._takes.setdefault(use_case.topic("events"), []).append(self._places.take)
 
     @property
     def topics(self) -> list[str]:
@@ -52,7 +58,8 @@ class Board:
     def take(self, record: Record) -> None:
         """Remember a record. One that does not read is passed over: what it was is for the trainer to say."""
         if record.value is not None:
-            self._takes[record.topic](record)
+            for take in self._takes[record.topic]:
+                take(record)
 
     def predictions(self, limit: int) -> list[Published]:
         """Return the newest predictions, newest first, each with its truth once that is known."""
@@ -69,7 +76,8 @@ class Board:
     def _published(self, prediction: Prediction, at: int) -> Published:
         made_at = datetime.fromtimestamp(at / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         truth = self._truths.of(prediction.event_id)
-        return Published(**msgspec.structs.asdict(prediction), made_at=made_at, truth=truth)
+        places = self._places.of(prediction.event_id) if self._places else {}
+        return Published(**msgspec.structs.asdict(prediction), made_at=made_at, truth=truth, places=places)
 
 
 class _Newest:

@@ -102,6 +102,7 @@ class Replica:
         )
         newest = {
             use_case.topic("predictions"): settings.predictions_kept,
+            use_case.topic("events"): settings.predictions_kept,
             use_case.topic("labels"): settings.labels_kept,
             use_case.topic("alarms"): settings.alarms_kept,
         }

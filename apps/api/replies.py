@@ -7,6 +7,7 @@ from typing import Any, Literal
 import msgspec
 
 from millrace.domain.clusters import Cluster, Sizes
+from millrace.domain.fields import Location
 from millrace.domain.records import Alarm, Prediction, Scorecard
 from millrace.domain.usecase import Feature
 
@@ -128,10 +129,11 @@ class Scorecards(Reply, frozen=True, kw_only=True):
 
 
 class Published(Prediction, frozen=True, kw_only=True):
-    """A prediction of the trainer's, when it was made and, once known, the truth."""
+    """A prediction of the trainer's, when it was made and, once known, the truth; the event's places by field."""
 
     made_at: str
     truth: float | str | None = None
+    places: dict[str, Location] = msgspec.field(default_factory=dict)
 
 
 class Predictions(Reply, frozen=True, kw_only=True):

@@ -76,11 +76,19 @@ class Scorecards(Reply, frozen=True, kw_only=True):
     scorecards: list[Scorecard] = []
 
 
+class Place(Reply, frozen=True, kw_only=True):
+    """A place on earth, in degrees."""
+
+    lat: float
+    lon: float
+
+
 class Published(Prediction, frozen=True, kw_only=True):
     """A prediction with when it was made and, once known, the truth."""
 
     made_at: str | None = None
     truth: float | str | None = None
+    places: dict[str, Place] = msgspec.field(default_factory=dict)
 
 
 class Predictions(Reply, frozen=True, kw_only=True):

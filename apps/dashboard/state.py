@@ -7,7 +7,7 @@ from typing import Any
 
 import reflex as rx
 
-from apps.dashboard import alarms, form, groups, standing, tables
+from apps.dashboard import alarms, form, groups, places, standing, tables
 from apps.dashboard.broadcast import CLUSTERING, Viewer
 from apps.dashboard.cards import Card
 from apps.dashboard.known import Known, Watched
@@ -63,6 +63,7 @@ class UseCasePage(rx.State):
     predictions: rx.Field[list[tables.Foreseen]] = rx.field(default_factory=list)
     settled: bool = False
     paused: bool = False
+    places: str = ""
     versions: rx.Field[list[tables.Registered]] = rx.field(default_factory=list)
     alarms: rx.Field[list[alarms.Raised]] = rx.field(default_factory=list)
     grouping: bool = False
@@ -126,7 +127,7 @@ class UseCasePage(rx.State):
     def _list(self, use_case: Watched) -> None:
         unit = use_case.detail.unit
         found = tables.foreseen(use_case.predictions, self.shown, unit, settled=self.settled, most=NEWEST)
-        update(self, predictions=found)
+        update(self, predictions=found, places=places.drawn(use_case.predictions, unit))
 
 
 class Ask(rx.State):

@@ -104,7 +104,11 @@ class Stream:
             "value": value,
             "by_candidate": {"linear": value, "tree": value + self.random.gauss(0, 2)},
             "made_at": stamp(datetime.now(UTC)),
+            "places": {"from": self._place(), "to": self._place()},
         }
+
+    def _place(self) -> dict[str, float]:
+        return {"lat": 45.7 + self.random.uniform(-0.1, 0.1), "lon": 9.67 + self.random.uniform(-0.2, 0.2)}
 
     def _scorecard(self) -> dict[str, Any]:
         k = self.offset

@@ -10,6 +10,7 @@ from apps.dashboard.pages.alarms import alarms_panel
 from apps.dashboard.pages.ask import answer_panel, form_panel
 from apps.dashboard.pages.groups import clusters_panel
 from apps.dashboard.pages.overview import fact, status
+from apps.dashboard.pages.places import places_panel
 from apps.dashboard.pages.standing import chart_panel, standing_panel
 from apps.dashboard.pages.streams import predictions_panel, versions_panel
 from apps.dashboard.state import UseCasePage
@@ -31,6 +32,7 @@ def _found() -> View:
         rx.el.div(chart_panel(), standing_panel(), class_name="grid"),
         rx.cond(page.grouping, rx.el.div(clusters_panel(), class_name="whole")),
         rx.el.div(form_panel(), answer_panel(), class_name="grid"),
+        rx.cond(page.places != "", rx.el.div(places_panel(), class_name="whole")),
         rx.el.div(predictions_panel(), versions_panel(), class_name="grid"),
         rx.el.div(alarms_panel(), class_name="whole"),
     )
