@@ -65,12 +65,16 @@ def _edges(frame: Frame) -> str:
     box = f'<rect x="1" y="1" width="{WIDTH - 2:.0f}" height="{frame.height - 2:.0f}" rx="8" class="ground"/>'
     middle = frame.height / 2
     told = [
-        (WIDTH / 2, 16.0, f"{frame.north:.2f}° N"),
-        (WIDTH / 2, frame.height - 8, f"{frame.south:.2f}° N"),
-        (34.0, middle, f"{frame.west:.2f}° E"),
-        (WIDTH - 34, middle, f"{frame.east:.2f}° E"),
+        (WIDTH / 2, 16.0, _degrees(frame.north, "NS")),
+        (WIDTH / 2, frame.height - 8, _degrees(frame.south, "NS")),
+        (34.0, middle, _degrees(frame.west, "EW")),
+        (WIDTH - 34, middle, _degrees(frame.east, "EW")),
     ]
     return box + "".join(f'<text x="{x:.0f}" y="{y:.0f}" text-anchor="middle">{text}</text>' for x, y, text in told)
+
+
+def _degrees(value: float, sides: str) -> str:
+    return f"{abs(value):.2f}° {sides[value < 0]}"
 
 
 def _mark(it: Published, frame: Frame, values: Sequence[float], unit: str) -> str:

@@ -54,6 +54,15 @@ def test_every_place_lies_within_the_frame(places: list[tuple[float, float]]) ->
     assert len(list(picture.iter("polyline"))) == (len(places) > 1)
 
 
+def test_the_sides_are_told_in_degrees() -> None:
+    """South and west have their own letters."""
+    told = [
+        it.text
+        for it in ElementTree.fromstring(drawn([published(1, (-34.0, -71.0), (-33.0, -70.0))], "min")).iter("text")
+    ]
+    assert [str(it)[-1] for it in told] == ["S", "S", "W", "W"]
+
+
 def test_higher_values_are_stronger_and_the_newest_lie_on_top() -> None:
     """The order of values is that of the colours; what is newest is drawn last."""
     made = [published(n, (45.0, 9.0 + n), value=float(value)) for n, value in enumerate([5, 1, 9])]
