@@ -130,6 +130,7 @@ def test_a_visitor_sees_what_is_learnt_asks_and_is_answered(
         state = tab.locator("#state-now").inner_text()
         expect(tab.locator("#state-now")).not_to_have_text(state)
         tab.wait_for_function("([was]) => document.querySelector('#predictions tbody tr').innerText !== was", arg=[row])
+        expect(tab.locator("#places svg polyline").first).to_be_visible()
         tab.get_by_role("button", name="Truth known").click()
         expect(tab.locator("#predictions tbody tr").first).not_to_contain_text("–\t–")
     assert complaints == []
