@@ -93,6 +93,14 @@ class Catalogue:
     reload_seconds: Any = Spec(
         "millrace_reload_seconds", "histogram", "Time to load a state.", "api", ("use_case",), MILLISECONDS_TO_SECONDS
     )
+    feed_records: Any = Spec(
+        "millrace_feed_records_total", "counter", "Records taken into live views.", "feed", ("use_case",)
+    )
+    feed_lag: Any = Spec("millrace_feed_lag_records", "gauge", "Records not in live views yet.", "feed", ("use_case",))
+    feed_writes: Any = Spec(
+        "millrace_feed_writes_total", "counter", "Live views written, or not.", "feed", ("use_case", "outcome")
+    )
+    feed_bytes: Any = Spec("millrace_feed_views_bytes", "gauge", "Size of live views.", "feed", ("use_case",))
     produced: Any = Spec("millrace_produced_total", "counter", "Facts written.", "producer", ("use_case", "kind"))
     held_back: Any = Spec(
         "millrace_held_back_seconds_total", "counter", "Time spent waiting for the learner.", "producer", ("use_case",)
