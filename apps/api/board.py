@@ -10,14 +10,18 @@ from typing import Any
 
 import msgspec
 
-from apps.api.replies import Published
+from apps.api.replies import Known, Published
 from millrace.domain.facts import Label
 from millrace.domain.log import Record
 from millrace.domain.records import Alarm, Prediction, Scorecard
 from millrace.domain.tasks import Clustering
+from millrace.domain.times import micros, rfc3339
 from millrace.domain.usecase import AnyUseCase
 from millrace.learning.decoding import Schemas
 from millrace.learning.intake import Intake
+
+Told = Published | Known | Scorecard | Alarm
+"""What a record tells whoever looks."""
 
 
 class Board:
@@ -37,7 +41,7 @@ class Board:
         self._newest = _Newest(predictions)
         self._truths = _Truths(use_case, labels, schemas)
         self._scorecards = _Thinned(scorecards)
-        self._takes: dict[str, Callable[[Record], None]] = {
+        self._takes: dict[str, Callable[[Record], Told | None]] = {
             use_case.topic("predictions"): self._newest.take,
             use_case.topic("scorecards"): self._scorecards.take,
             use_case.topic("alarms"): self._alarms.take,
@@ -49,10 +53,12 @@ class Board:
         """The topics whose records are taken."""
         return list(self._takes)
 
-    def take(self, record: Record) -> None:
-        """Remember a record. One that does not read is passed over: what it was is for the trainer to say."""
-        if record.value is not None:
-            self._takes[record.topic](record)
+    def take(self, record: Record) -> Told | None:
+        """Remember a record, and return what it tells.
+
+        One that does not read tells nothing: what it was is for the trainer to say.
+        """
+        return None if record.value is None else self._takes[record.topic](record)
 
     def predictions(self, limit: int) -> list[Published]:
         """Return the newest predictions, newest first, each with its truth once that is known."""
@@ -67,9 +73,12 @@ class Board:
         return self._alarms.first(limit)
 
     def _published(self, prediction: Prediction, at: int) -> Published:
-        made_at = datetime.fromtimestamp(at / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        truth = self._truths.of(prediction.event_id)
-        return Published(**msgspec.structs.asdict(prediction), made_at=made_at, truth=truth)
+        return _published(prediction, at, self._truths.of(prediction.event_id))
+
+
+def _published(prediction: Prediction, at: int, truth: float | str | None = None) -> Published:
+    made_at = datetime.fromtimestamp(at / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return Published(**msgspec.structs.asdict(prediction), made_at=made_at, truth=truth)
 
 
 class _Newest:
@@ -80,16 +89,17 @@ class _Newest:
         self._read: Callable[[bytes], Prediction] = msgspec.json.Decoder(Prediction).decode
         self._by_partition: dict[int, OrderedDict[str, tuple[int, Prediction]]] = {}
 
-    def take(self, record: Record) -> None:
+    def take(self, record: Record) -> Published | None:
         try:
             prediction = self._read(record.value or b"")
         except (msgspec.MsgspecError, UnicodeDecodeError):
-            return
+            return None
         there = self._by_partition.setdefault(record.partition, OrderedDict())
         there[prediction.event_id] = record.timestamp, prediction
         there.move_to_end(prediction.event_id)
         if len(there) > self._kept:
             there.popitem(last=False)
+        return _published(prediction, record.timestamp)
 
     def first(self, limit: int) -> list[tuple[int, Prediction]]:
         every = [each for there in self._by_partition.values() for each in reversed(there.values())]
@@ -105,15 +115,16 @@ class _Alarms:
         self._read: Callable[[bytes], Alarm] = msgspec.json.Decoder(Alarm).decode
         self._all: OrderedDict[tuple[str, int, str, str], Alarm] = OrderedDict()
 
-    def take(self, record: Record) -> None:
+    def take(self, record: Record) -> Alarm | None:
         try:
             alarm = self._read(record.value or b"")
         except (msgspec.MsgspecError, UnicodeDecodeError):
-            return
+            return None
         epoch = alarm.state_id.rpartition(".")[0]
         self._all[epoch, alarm.event, alarm.what, alarm.name] = alarm
         if len(self._all) > self._kept:
             self._all.popitem(last=False)
+        return alarm
 
     def first(self, limit: int) -> list[Alarm]:
         return list(islice(reversed(self._all.values()), limit))
@@ -130,15 +141,18 @@ class _Truths:
         self._read = Intake(use_case, schemas).read
         self._by_event: OrderedDict[str, float | str] = OrderedDict()
 
-    def take(self, record: Record) -> None:
+    def take(self, record: Record) -> Known | None:
         label = self._read(record).fact
         if not isinstance(label, Label):
-            return
+            return None
         truth = self._truth(label)
-        if truth is not None:
-            self._by_event[str(getattr(label, self._of_field))] = truth
+        if truth is None:
+            return None
+        event_id = str(getattr(label, self._of_field))
+        self._by_event[event_id] = truth
         if len(self._by_event) > self._kept:
             self._by_event.popitem(last=False)
+        return Known(event_id=event_id, truth=truth, known_at=rfc3339(micros(label.known_at)))
 
     def _truth(self, label: Any) -> float | str | None:
         try:
@@ -162,21 +176,22 @@ class _Thinned:
         self._every = 1
         self._met = 0
 
-    def take(self, record: Record) -> None:
+    def take(self, record: Record) -> Scorecard | None:
         try:
             card = self._read(record.value or b"")
         except (msgspec.MsgspecError, UnicodeDecodeError):
-            return
+            return None
         again = self._newest is not None and self._newest.state_id == card.state_id
         self._newest = card
         if again:  # sent twice: on the embedded log an aborted transaction stays visible
-            return
+            return card
         if self._met % self._every == 0:
             self._cards.append(card)
         self._met += 1
         if len(self._cards) > self._kept:
             self._cards = self._cards[::2]
             self._every *= 2
+        return card
 
     def all(self) -> list[Scorecard]:
         if self._newest is None or self._cards[-1].state_id == self._newest.state_id:

@@ -79,7 +79,7 @@ class FeedService(Service):
         app.finalize()
         await self.add_runtime_dependency(app)
         self._health.ready("log")
-        log.info("live views begin", use_cases=[it.name for it in self.shown], records=sum(self._left().values()))
+        log.info("live views begin", use_cases=[it.name for it in self.shown], partitions=len(start))
         await self._keep_writing()
 
     async def on_stop(self) -> None:
@@ -88,9 +88,6 @@ class FeedService(Service):
             await self._write(shown)
         await self._bus.close()
         await self._online.close()
-
-    def _left(self) -> dict[TopicPartition, int]:
-        return {where: end for it in self.shown for where, end in it.left.items()}
 
     async def _start(self) -> Start:
         """Return where reading begins, once all topics are there."""

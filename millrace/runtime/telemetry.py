@@ -85,6 +85,7 @@ class Catalogue:
     )
     http_in_flight: Any = Spec("millrace_http_requests_in_flight", "gauge", "Requests being answered.", "api")
     shed: Any = Spec("millrace_http_requests_shed_total", "counter", "Requests refused because too many came.", "api")
+    streams: Any = Spec("millrace_streams", "gauge", "Streams of events being served.", "api")
     answers: Any = Spec("millrace_answers_total", "counter", "Answers given.", "api", ("use_case", "serving_from"))
     served_state_age: Any = Spec(
         "millrace_served_state_age_seconds", "gauge", "Time since the served state was loaded.", "api", ("use_case",)
