@@ -1,7 +1,8 @@
 """The live views of one use case as they stand: a pure fold over records of its topics.
 
-The same records of each partition, in that partition's order, give the same counts, however the partitions interleave; so
-views are rebuilt rather than kept, and no restart counts twice.
+The same records of each partition, in that partition's order, give the same counts, however the partitions interleave, as
+long as nothing has to be forgotten between an answer and its truth; so views are rebuilt rather than kept, and no restart
+counts twice.
 """
 
 from __future__ import annotations
