@@ -40,7 +40,7 @@ class Shown:
     where: list[TopicPartition] = field(default_factory=list)
     left: dict[TopicPartition, int] = field(default_factory=dict)
     before: dict[TopicPartition, int] = field(default_factory=dict)
-    written: tuple[int, bool] = (-1, False)
+    written: int = 0
 
     @property
     def name(self) -> str:
@@ -125,6 +125,7 @@ class FeedService(Service):
             for shown in self.shown:
                 await self._see_what_is_left(shown)
                 await self._write(shown)
+            self._say_what_is_left()
             await asyncio.sleep(self._settings.feed_interval)
 
     async def _see_what_is_left(self, shown: Shown) -> None:
@@ -136,6 +137,13 @@ class FeedService(Service):
                 del shown.left[where]
             shown.before[where] = position
 
+    def _say_what_is_left(self) -> None:
+        left = sum(len(shown.left) for shown in self.shown)
+        if left:
+            self._health.not_ready("views", f"they are being rebuilt: {left} partitions are not read to their end yet")
+        else:
+            self._health.ready("views")
+
     async def _fetched(self, where: TopicPartition) -> int:
         """Return how far the log's records, markers among them, have come to this process."""
         if self._app is None or where not in self._app.assigned:
@@ -143,22 +151,22 @@ class FeedService(Service):
         return await self._app.consumer.position(self._app.partition(where)) or 0
 
     async def _write(self, shown: Shown) -> None:
-        """Write the views where they have changed."""
-        state = shown.standing.taken, not shown.left
-        if state == shown.written:
+        """Write the views where they have changed; while they are being rebuilt, those written before are better."""
+        taken = shown.standing.taken
+        if taken == shown.written or shown.left or not shown.where:
             return
-        views = msgspec.json.encode(shown.standing.shown(datetime.now(UTC), complete=not shown.left))
+        views = msgspec.json.encode(shown.standing.shown(datetime.now(UTC)))
         try:
             await self._online.show(f"{self._settings.topic_prefix}{shown.name}", views)
         except Unreachable as error:
             METRICS.feed_writes.labels(shown.name, "failed").inc()
             self._health.not_ready("online store", str(error))
             return
-        METRICS.feed_records.labels(shown.name).inc(state[0] - max(0, shown.written[0]))
+        METRICS.feed_records.labels(shown.name).inc(taken - shown.written)
         METRICS.feed_writes.labels(shown.name, "written").inc()
         METRICS.feed_bytes.labels(shown.name).set(len(views))
         self._health.ready("online store")
-        shown.written = state
+        shown.written = taken
 
     async def _look_at_log(self) -> None:
         """See how far the log goes; raise `HistoryLost` when it is another one, or gone."""

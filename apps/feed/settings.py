@@ -19,7 +19,7 @@ class FeedSettings(Connections):
     feed_host: str = Field("127.0.0.1", description="Address of /livez, /readyz and /metrics.")
     feed_port: int = Field(8030, ge=0, le=65535, description="Port of /livez, /readyz and /metrics.")
     feed_records: int = Field(
-        20_000, ge=1, description="Newest records of each partition that live views are rebuilt from at a start."
+        10_000, ge=1, description="Newest records of each partition that live views are rebuilt from at a start."
     )
     feed_interval: float = Field(1.0, gt=0, description="Seconds between two writes of live views.")
     feed_minutes: int = Field(60, ge=1, description="Windows of a minute that live views keep.")
@@ -29,7 +29,7 @@ class FeedSettings(Connections):
     )
     feed_segments_shown: int = Field(10, ge=1, description="Segments shown of each window, those with most answers.")
     feed_remembered: int = Field(
-        20_000, ge=1, description="Newest answers remembered for their truth, and truths for their answer."
+        50_000, ge=1, description="Newest answers remembered for their truth, and truths for their answer."
     )
     feed_newest: int = Field(20, ge=1, description="Newest answers and truths shown.")
 

@@ -11,11 +11,11 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import islice
 from typing import Any
 
 import msgspec
 
+from apps.feed.newest import Newest
 from apps.feed.outcomes import Known, Outcomes, Truth
 from apps.feed.windows import Cell, Tumbling
 from millrace.domain import views
@@ -40,8 +40,13 @@ class Bounds:
 
 @dataclass(slots=True)
 class _Answer:
-    prediction: Prediction
-    made_at: datetime
+    """What is needed of a prediction later; there are many of them."""
+
+    key: str
+    at: Micros
+    value: float | None
+    state_id: str
+    made_at: int
     truth: Truth | None = None
 
 
@@ -56,9 +61,9 @@ class Standing:
         self._hours = Tumbling(3_600, kept=bounds.hours, segments=bounds.segments)
         self._answers: OrderedDict[str, _Answer] = OrderedDict()
         self._truths: OrderedDict[str, Known] = OrderedDict()
+        self._newest_answers, self._newest_truths = Newest(bounds.newest), Newest(bounds.newest)
         self._scorecard: Scorecard | None = None
         self._stream_time: Micros | None = None
-        self._late = 0
         self._positions: dict[TopicPartition, int] = {}
         self._prediction: Callable[[bytes], Prediction] = msgspec.json.Decoder(Prediction).decode
         self._card: Callable[[bytes], Scorecard] = msgspec.json.Decoder(Scorecard).decode
@@ -97,13 +102,13 @@ class Standing:
         before = self._answers.pop(prediction.event_id, None)
         if before is not None:  # aborted ones stay visible on the embedded log
             self._count(before, -1)
-        made_at = moment(record.timestamp * 1_000)
-        known = self._truths.get(prediction.event_id)
-        answer = _Answer(prediction, made_at, None if known is None else known.truth)
+        at, known = micros(prediction.occurred_at), self._truths.get(prediction.event_id)
+        truth = None if known is None else known.truth
+        answer = _Answer(prediction.key, at, prediction.value, prediction.state_id, record.timestamp, truth)
         self._answers[prediction.event_id] = answer
         self._count(answer, 1)
-        occurred_at = micros(prediction.occurred_at)
-        self._stream_time = max(self._stream_time or occurred_at, occurred_at)
+        self._stream_time = max(self._stream_time or at, at)
+        self._newest_answers.add(record.timestamp, at, prediction.event_id)
         _forget(self._answers, self._bounds.remembered)
 
     def _take_label(self, record: Record, _value: bytes) -> None:
@@ -111,6 +116,7 @@ class Standing:
         if known is None or known.event_id in self._truths:
             return
         self._truths[known.event_id] = known
+        self._newest_truths.add(record.timestamp, known.known_at, known.event_id)
         _forget(self._truths, self._bounds.remembered)
         answer = self._answers.get(known.event_id)
         if answer is not None and answer.truth is None:
@@ -123,34 +129,29 @@ class Standing:
         as_of = micros(datetime.fromisoformat(card.as_of))
         for windows in (self._minutes, self._hours):
             window = windows.at(as_of)
-            if window is None:
-                self._late += 1
-            else:
+            if window is not None:
                 window.scores = scores
 
     def _count(self, answer: _Answer, sign: int) -> None:
         """Count an answer with its truth, or take it back."""
-        outcome = self._outcomes.of(answer.prediction.value, answer.truth)
-        for cell in self._cells(answer.prediction, late=sign):
+        outcome = self._outcomes.of(answer.value, answer.truth)
+        for cell in self._cells(answer):
             cell.answer(outcome, sign)
         if answer.truth is not None:
             self._settle(answer, sign)
 
     def _settle(self, answer: _Answer, sign: int) -> None:
-        outcome = self._outcomes.of(answer.prediction.value, answer.truth)
-        for cell in self._cells(answer.prediction, late=0):
+        outcome = self._outcomes.of(answer.value, answer.truth)
+        for cell in self._cells(answer):
             cell.settle(outcome, sign)
 
-    def _cells(self, prediction: Prediction, late: int) -> Iterator[Cell]:
-        at = micros(prediction.occurred_at)
+    def _cells(self, answer: _Answer) -> Iterator[Cell]:
         for windows in (self._minutes, self._hours):
-            window = windows.at(at)
-            if window is None:
-                self._late += late
-            else:
-                yield from window.cells(prediction.key)
+            window = windows.at(answer.at)
+            if window is not None:
+                yield from window.cells(answer.key)
 
-    def shown(self, updated_at: datetime, *, complete: bool) -> views.Views:
+    def shown(self, updated_at: datetime) -> views.Views:
         """Return the views as they are published."""
         task, most = self.use_case.task, self._bounds.segments_shown
         card = self._scorecard
@@ -159,32 +160,29 @@ class Standing:
             task=task.name,
             unit=task.unit,
             updated_at=updated_at,
-            complete=complete,
             stream_time=None if self._stream_time is None else moment(self._stream_time),
             metric=None if card is None else card.metric,
-            late=self._late,
             minutes=self._minutes.shown(most),
             hours=self._hours.shown(most),
-            answers=[_new_answer(it) for it in islice(reversed(self._answers.values()), self._bounds.newest)],
-            truths=[self._new_truth(it) for it in islice(reversed(self._truths.values()), self._bounds.newest)],
+            answers=[_new_answer(it, self._answers[it]) for it in self._newest_answers.all() if it in self._answers],
+            truths=[self._new_truth(self._truths[it]) for it in self._newest_truths.all() if it in self._truths],
             scorecard=card,
         )
 
     def _new_truth(self, known: Known) -> views.NewTruth:
         answer = self._answers.get(known.event_id)
-        value = None if answer is None else answer.prediction.value
+        value = None if answer is None else answer.value
         return views.NewTruth(event_id=known.event_id, known_at=moment(known.known_at), truth=known.truth, value=value)
 
 
-def _new_answer(it: _Answer) -> views.NewAnswer:
-    given = it.prediction
+def _new_answer(event_id: str, it: _Answer) -> views.NewAnswer:
     return views.NewAnswer(
-        event_id=given.event_id,
-        key=given.key,
-        occurred_at=given.occurred_at,
-        made_at=it.made_at,
-        state_id=given.state_id,
-        value=given.value,
+        event_id=event_id,
+        key=it.key,
+        occurred_at=moment(it.at),
+        made_at=moment(it.made_at * 1_000),
+        state_id=it.state_id,
+        value=it.value,
         truth=it.truth,
     )
 

@@ -72,18 +72,15 @@ class NewTruth(View, frozen=True, kw_only=True):
 class Views(View, frozen=True, kw_only=True):
     """All live views of one use case; windows, answers and truths come newest first.
 
-    `stream_time` is the newest time an event occurred at, `complete` whether everything was read that there was to read
-    when the views began, and `late` how many answers and scorecards were of windows that are not kept any more.
+    `stream_time` is the newest time an event occurred at; `metric` is what `scores` and the scorecard rank by.
     """
 
     use_case: str
     task: str
     unit: str
     updated_at: datetime
-    complete: bool = False
     stream_time: datetime | None = None
     metric: str | None = None
-    late: int = 0
     minutes: list[Window] = []
     hours: list[Window] = []
     answers: list[NewAnswer] = []

@@ -109,7 +109,7 @@ async def show_views(world: World) -> None:
     for records in (await (await bus.reader(start)).read(timeout=0)).values():
         for record in records:
             standing.take(record)
-    shown = msgspec.json.encode(standing.shown(datetime.now(UTC), complete=True))
+    shown = msgspec.json.encode(standing.shown(datetime.now(UTC)))
     await world.online.show(parcel_delay.name, shown)
 
 
