@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -173,10 +173,14 @@ class FeedService(Service):
         try:
             cluster = await self._bus.cluster_id()
             for shown in self.shown:
+                taken = {where: shown.standing.position(where) for where in shown.where}
                 ends = await self._bus.end(shown.where)
+                _refuse_cut(taken, ends)
                 behind = [max(0, end - await self._fetched(where)) for where, end in ends.items()]
                 METRICS.feed_lag.labels(shown.name).set(sum(behind))
             self._unanswered = 0
+        except HistoryLost:
+            raise
         except MillraceError as error:
             self._unanswered += 1
             self._health.not_ready("log", str(error))
@@ -186,6 +190,12 @@ class FeedService(Service):
         self._health.ready("log")
         if cluster != self._cluster:
             raise HistoryLost(f"the log is another one now: {cluster}, before {self._cluster}; live views begin anew")
+
+
+def _refuse_cut(taken: Mapping[TopicPartition, int], ends: Mapping[TopicPartition, int]) -> None:
+    for where, end in ends.items():
+        if end < taken[where]:
+            raise HistoryLost(f"{where} ends at {end}, before {taken[where]}: it was cut short or made anew")
 
 
 def _bounds(settings: FeedSettings) -> Bounds:

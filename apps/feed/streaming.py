@@ -34,9 +34,9 @@ Start = Mapping[TopicPartition, int]
 
 
 class FeedApp(faust.App):  # type: ignore[misc]  # Faust is not followed by the checker
-    """An application whose partitions are read from `start` on, whatever its group once committed: nothing."""
+    """An application that says itself where partitions are read from: its group commits nothing."""
 
-    start_at: Start
+    begin_at: Callable[[TopicPartition], int]
     embedded: bool
     assigned: frozenset[TopicPartition] = frozenset()
 
@@ -69,7 +69,7 @@ class _Consumer(driver.Consumer):  # type: ignore[misc]  # Faust is not followed
         """Go where the views begin, or where they are after a rebalance."""
         app = self.app
         app.assigned = frozenset(TopicPartition(it.topic, it.partition) for it in self.assignment())
-        found = {it: app.start_at[TopicPartition(it.topic, it.partition)] for it in self.assignment()}
+        found = {it: app.begin_at(TopicPartition(it.topic, it.partition)) for it in self.assignment()}
         for where, offset in found.items():
             await self._thread.seek_wait({where: offset})
         return found
@@ -98,14 +98,24 @@ def feed_app(settings: Connections, standings: Sequence[tuple[Standing, SchemaTa
         store="memory://",
         autodiscover=False,
     )
-    app.embedded, app.start_at = settings.embedded_log, start
+    app.embedded, app.begin_at = settings.embedded_log, _begin_at([it for it, _ in standings], start)
     for standing, schemas in standings:
         for topic in standing.topics:
-            _agent(app, topic, standing.take, schemas)
+            _agent(app, topic, standing, schemas)
     return app
 
 
-def _agent(app: FeedApp, topic: str, take: Callable[[Record], None], schemas: SchemaTable | None) -> None:
+def _begin_at(standings: Sequence[Standing], start: Start) -> Callable[[TopicPartition], int]:
+    """Return where a partition is read from: where the views begin, or, after a rebalance, where they are."""
+
+    def begin_at(where: TopicPartition) -> int:
+        taken = min(it.position(where) for it in standings if where.topic in it.topics)
+        return max(start.get(where, 0), taken)
+
+    return begin_at
+
+
+def _agent(app: FeedApp, topic: str, standing: Standing, schemas: SchemaTable | None) -> None:
     channel = app.topic(topic, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw")
 
     async def agent(stream: Any) -> None:
@@ -113,9 +123,9 @@ def _agent(app: FeedApp, topic: str, take: Callable[[Record], None], schemas: Sc
             record = _record(event.message)
             if schemas is not None:  # the trainer waits for what they do not explain; who looks on passes it over
                 await schemas.explain({TopicPartition(record.topic, record.partition): [record]})
-            take(record)
+            standing.take(record)
 
-    app.agent(channel, name=f"feed.{topic}")(agent)
+    app.agent(channel, name=f"{standing.use_case.name}: {topic}")(agent)
 
 
 def _record(it: Any) -> Record:
