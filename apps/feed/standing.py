@@ -130,7 +130,7 @@ class Standing:
         for windows in (self._minutes, self._hours):
             window = windows.at(as_of)
             if window is not None:
-                window.scores = scores
+                window.score(scores)
 
     def _count(self, answer: _Answer, sign: int) -> None:
         """Count an answer with its truth, or take it back."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from heapq import nsmallest
 from typing import NamedTuple
 
 from millrace.domain import views
@@ -20,10 +21,13 @@ class Outcome(NamedTuple):
     error: float | None = None
 
 
+_SUMS = ("answers", "valued", "total", "decided", "positive", "truths", "truth", "errors", "error")
+
+
 class Cell:
     """Counts and sums. What was added can be taken back: an answer that is given anew replaces the one before."""
 
-    __slots__ = ("answers", "decided", "error", "errors", "groups", "positive", "total", "truth", "truths", "valued")
+    __slots__ = (*_SUMS, "groups")
 
     def __init__(self) -> None:
         self.answers = self.valued = self.decided = self.positive = self.truths = self.errors = 0
@@ -51,6 +55,16 @@ class Cell:
             self.errors += sign
             self.error += sign * it.error
 
+    def less(self, cells: Sequence[Cell]) -> Cell:
+        """Return what is left of this cell without what some of its parts counted."""
+        left = Cell()
+        left.groups = self.groups.copy()
+        for name in _SUMS:
+            setattr(left, name, getattr(self, name) - sum(getattr(cell, name) for cell in cells))
+        for cell in cells:
+            left.groups.subtract(cell.groups)
+        return left
+
     def shown(self) -> views.Cell:
         """Return the cell as it is published."""
         return views.Cell(
@@ -74,38 +88,34 @@ class Window:
     def __init__(self, segments: int) -> None:
         self._most = segments
         self._all = Cell()
-        self._others = Cell()
         self._segments: dict[str, Cell] = {}
-        self.scores: dict[str, float] = {}
+        self._scores: dict[str, float] = {}
+        self._shown: views.Window | None = None
 
     def cells(self, segment: str) -> Iterator[Cell]:
         """Yield where an answer of a segment counts: one that found no room finds none later."""
+        self._shown = None
         yield self._all
-        if segment not in self._segments and len(self._segments) >= self._most:
-            yield self._others
-        else:
+        if segment in self._segments or len(self._segments) < self._most:
             yield self._segments.setdefault(segment, Cell())
+
+    def score(self, scores: dict[str, float]) -> None:
+        """Take how those who compete stand."""
+        self._shown, self._scores = None, scores
 
     def shown(self, start: Micros, most: int) -> views.Window:
         """Return the window as it is published, with at most so many segments: those with most answers."""
-        ranked = sorted(self._segments.items(), key=lambda it: (-it[1].answers, it[0]))
-        rest = Cell()
-        for cell in (self._others, *(cell for _, cell in ranked[most:])):
-            _add(rest, cell)
-        return views.Window(
-            start=moment(start),
-            all=self._all.shown(),
-            segments={name: cell.shown() for name, cell in ranked[:most]},
-            others=rest.shown() if rest.answers else None,
-            scores=self.scores,
-        )
-
-
-def _add(to: Cell, cell: Cell) -> None:
-    for name in Cell.__slots__:
-        if name != "groups":
-            setattr(to, name, getattr(to, name) + getattr(cell, name))
-    to.groups.update(cell.groups)
+        if self._shown is None:
+            ranked = nsmallest(most, self._segments.items(), key=lambda it: (-it[1].answers, it[0]))
+            rest = self._all.less([cell for _, cell in ranked])
+            self._shown = views.Window(
+                start=moment(start),
+                all=self._all.shown(),
+                segments={name: cell.shown() for name, cell in ranked},
+                others=rest.shown() if rest.answers else None,
+                scores=self._scores,
+            )
+        return self._shown
 
 
 class Tumbling:

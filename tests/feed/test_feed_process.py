@@ -26,7 +26,7 @@ from millrace.runtime.embedded import redis
 from millrace.runtime.settings import Connections
 from millrace.usecases import default, find
 from tests.adapters.conftest import free_port, running
-from tests.kafka import embedded_bus, embedded_log, start_embedded_log
+from tests.kafka import embedded_bus, embedded_log, real_kafka, start_embedded_log
 
 NAME = default()
 PREFIX = "team-a."
@@ -37,9 +37,11 @@ USE_CASE = find(NAME).under(PREFIX)
 class Stage:
     """A log and an online store, and what a trainer would have written."""
 
-    def __init__(self, home: Path, place: Path, redis_url: str) -> None:
-        self.home, self.place, self.redis_url = home, place, redis_url
-        self.bus: KafkaBus = embedded_bus(place)
+    def __init__(self, home: Path, kafka: str, redis_url: str) -> None:
+        self.home, self.kafka, self.redis_url = home, kafka, redis_url
+        self.embedded = kafka.startswith("@")
+        self.place = Path(kafka[1:])
+        self.bus = embedded_bus(self.place) if self.embedded else KafkaBus(kafka)
         self.online = RedisOnlineStore(redis_url)
         self.port = free_port()
         self.sent = 0
@@ -71,8 +73,8 @@ class Stage:
     def feed(self) -> Iterator[subprocess.Popen[bytes]]:
         told = {
             "HOME": str(self.home),
-            "KAFKA": f"@{self.place}",
-            "EMBEDDED_LOG": "true",
+            "KAFKA": self.kafka,
+            "EMBEDDED_LOG": str(self.embedded).lower(),
             "REDIS": self.redis_url,
             "TOPIC_PREFIX": PREFIX,
             "USE_CASES": NAME,
@@ -117,11 +119,25 @@ def _card(events: int) -> Message:
     return Message(USE_CASE.topic("scorecards"), msgspec.json.encode(it))
 
 
+REAL = pytest.param("kafka", marks=pytest.mark.kafka)
+
+
+@pytest.fixture(params=["embedded", REAL])
+def kafka(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """Run a log; give what a part is told of it."""
+    if request.param == "embedded":
+        with embedded_log(tmp_path) as place:
+            yield f"@{place}"
+    else:
+        with real_kafka(tmp_path / "kafka") as broker:
+            yield broker.address
+
+
 @pytest.fixture
-async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
+async def stage(kafka: str, tmp_path: Path) -> AsyncIterator[Stage]:
     part = redis.part(Connections.model_validate({"home": tmp_path}), free_port())
-    with running(part, tmp_path), embedded_log(tmp_path) as place:
-        it = Stage(tmp_path, place, part.address)
+    with running(part, tmp_path):
+        it = Stage(tmp_path, kafka, part.address)
         await it.topics()
         yield it
         await it.bus.close()
@@ -161,6 +177,22 @@ async def test_the_feed_is_light_and_ends_when_it_is_told(stage: Stage) -> None:
         assert await asyncio.to_thread(feed.wait, 10) == 0
 
 
+@pytest.mark.parametrize("kafka", [REAL], indirect=True)
+async def test_answers_that_were_not_committed_do_not_count(stage: Stage) -> None:
+    """What an aborted transaction wrote is nobody's answer; the marks that transactions leave are waited for in vain by none."""
+    await stage.send(30)
+    writer = await stage.bus.transactional_writer("trainer")
+    await writer.commit([_predicted(n) for n in range(30, 60)], _card(60))
+    await writer._producer.begin_transaction()
+    await writer._producer.send_and_wait(USE_CASE.topic("predictions"), _predicted(99).value, partition=0)
+    await writer._producer.abort_transaction()
+    await writer.close()
+    with stage.feed():
+        shown = await stage.until(lambda it: answers(it) >= 60)
+        assert answers(shown) == 60
+
+
+@pytest.mark.parametrize("kafka", ["embedded"], indirect=True)
 async def test_views_begin_anew_with_another_log(stage: Stage) -> None:
     """The embedded log lost everything: the feed ends, saying so, for its supervisor to start it again."""
     await stage.send(60)

@@ -125,6 +125,7 @@ def test_segments_beyond_the_limit_are_counted_together() -> None:
     assert len(window.segments) == 5
     assert window.others is not None
     assert sum(it.answers for it in window.segments.values()) + window.others.answers == window.all.answers == 300
+    assert (window.others.mean, window.others.positive, window.others.truths) == (1.0, None, 0)
 
 
 def test_the_segments_shown_are_those_with_most_answers() -> None:
