@@ -25,11 +25,11 @@ class Cell(View, frozen=True, kw_only=True):
     classification's (Brier 1950): the mean square of what the probability missed the truth by.
     """
 
-    answers: int = 0
+    answers: int
     mean: float | None = None
     positive: float | None = None
     groups: dict[str, int] = {}
-    truths: int = 0
+    truths: int
     truth_mean: float | None = None
     error: float | None = None
 

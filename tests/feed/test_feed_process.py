@@ -41,13 +41,23 @@ class Stage:
         self.home, self.kafka, self.redis_url = home, kafka, redis_url
         self.embedded = kafka.startswith("@")
         self.place = Path(kafka[1:])
-        self.bus = embedded_bus(self.place) if self.embedded else KafkaBus(kafka)
-        self.online = RedisOnlineStore(redis_url)
+        self.bus = self.client()
+        self.online = self.store()
         self.port = free_port()
         self.sent = 0
 
+    def client(self) -> KafkaBus:
+        """Return a client of the log."""
+        return embedded_bus(self.place) if self.embedded else KafkaBus(self.kafka)
+
+    def store(self) -> RedisOnlineStore:
+        """Return a client of the online store."""
+        return RedisOnlineStore(self.redis_url)
+
     async def topics(self) -> None:
-        await self.bus.ensure_topics({USE_CASE.topic(kind): 4 for kind in ("predictions", "labels", "scorecards")})
+        await self.bus.ensure_topics(
+            {USE_CASE.topic(kind): 4 for kind in ("predictions", "labels", "scorecards", "alarms")}
+        )
 
     async def send(self, many: int) -> None:
         """Write predictions, one a minute of the stream, and a scorecard."""
