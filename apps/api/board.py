@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from itertools import islice
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
 
 from apps.api.places import Places, location_fields
-from apps.api.replies import Published
+from apps.api.replies import Known, Published
 from millrace.domain.facts import Label
+from millrace.domain.fields import Location
 from millrace.domain.log import Record
 from millrace.domain.records import Alarm, Prediction, Scorecard
 from millrace.domain.tasks import Clustering
+from millrace.domain.times import micros, rfc3339
 from millrace.domain.usecase import AnyUseCase
 from millrace.learning.decoding import Schemas
 from millrace.learning.intake import Intake
+
+Told = Published | Known | Scorecard | Alarm
+"""What a record tells whoever looks."""
+NOWHERE: Mapping[str, Location] = MappingProxyType({})
 
 
 class Board:
@@ -40,26 +47,35 @@ class Board:
         self._scorecards = _Thinned(scorecards)
         fields = location_fields(use_case.event)
         self._places = Places(use_case, fields, predictions, schemas) if fields else None
-        self._takes: dict[str, list[Callable[[Record], None]]] = {
-            use_case.topic("predictions"): [self._newest.take],
-            use_case.topic("scorecards"): [self._scorecards.take],
-            use_case.topic("alarms"): [self._alarms.take],
+        self._tells: dict[str, Callable[[Record], Told | None]] = {
+            use_case.topic("predictions"): self._newest.take,
+            use_case.topic("scorecards"): self._scorecards.take,
+            use_case.topic("alarms"): self._alarms.take,
+            **({use_case.topic("labels"): self._truths.take} if use_case.label else {}),
         }
-        if use_case.label:
-            self._takes[use_case.topic("labels")] = [self._truths.take]
-        if self._places:  # somebody else's labels may be in the topic of the events
-            self._takes.setdefault(use_case.topic("events"), []).append(self._places.take)
+        self._events = use_case.topic("events")
 
     @property
     def topics(self) -> list[str]:
         """The topics whose records are taken."""
-        return list(self._takes)
+        return list(dict.fromkeys([*self._tells, *([self._events] if self._places else [])]))
 
-    def take(self, record: Record) -> None:
-        """Remember a record. One that does not read is passed over: what it was is for the trainer to say."""
-        if record.value is not None:
-            for take in self._takes[record.topic]:
-                take(record)
+    @property
+    def telling(self) -> list[str]:
+        """The topics of which records tell something; those of others are only remembered."""
+        return list(self._tells)
+
+    def take(self, record: Record) -> Told | None:
+        """Remember a record, and return what it tells.
+
+        One that does not read tells nothing: what it was is for the trainer to say.
+        """
+        if record.value is None:
+            return None
+        if self._places and record.topic == self._events:  # somebody else's labels may be in the topic of the events
+            self._places.take(record)
+        tell = self._tells.get(record.topic)
+        return tell(record) if tell else None
 
     def predictions(self, limit: int) -> list[Published]:
         """Return the newest predictions, newest first, each with its truth once that is known."""
@@ -74,10 +90,15 @@ class Board:
         return self._alarms.first(limit)
 
     def _published(self, prediction: Prediction, at: int) -> Published:
-        made_at = datetime.fromtimestamp(at / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        truth = self._truths.of(prediction.event_id)
         places = self._places.of(prediction.event_id) if self._places else {}
-        return Published(**msgspec.structs.asdict(prediction), made_at=made_at, truth=truth, places=places)
+        return _published(prediction, at, self._truths.of(prediction.event_id), places)
+
+
+def _published(
+    prediction: Prediction, at: int, truth: float | str | None = None, places: Mapping[str, Location] = NOWHERE
+) -> Published:
+    made_at = datetime.fromtimestamp(at / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return Published(**msgspec.structs.asdict(prediction), made_at=made_at, truth=truth, places=dict(places))
 
 
 class _Newest:
@@ -88,16 +109,17 @@ class _Newest:
         self._read: Callable[[bytes], Prediction] = msgspec.json.Decoder(Prediction).decode
         self._by_partition: dict[int, OrderedDict[str, tuple[int, Prediction]]] = {}
 
-    def take(self, record: Record) -> None:
+    def take(self, record: Record) -> Published | None:
         try:
             prediction = self._read(record.value or b"")
         except (msgspec.MsgspecError, UnicodeDecodeError):
-            return
+            return None
         there = self._by_partition.setdefault(record.partition, OrderedDict())
         there[prediction.event_id] = record.timestamp, prediction
         there.move_to_end(prediction.event_id)
         if len(there) > self._kept:
             there.popitem(last=False)
+        return _published(prediction, record.timestamp)
 
     def first(self, limit: int) -> list[tuple[int, Prediction]]:
         every = [each for there in self._by_partition.values() for each in reversed(there.values())]
@@ -113,15 +135,16 @@ class _Alarms:
         self._read: Callable[[bytes], Alarm] = msgspec.json.Decoder(Alarm).decode
         self._all: OrderedDict[tuple[str, int, str, str], Alarm] = OrderedDict()
 
-    def take(self, record: Record) -> None:
+    def take(self, record: Record) -> Alarm | None:
         try:
             alarm = self._read(record.value or b"")
         except (msgspec.MsgspecError, UnicodeDecodeError):
-            return
+            return None
         epoch = alarm.state_id.rpartition(".")[0]
         self._all[epoch, alarm.event, alarm.what, alarm.name] = alarm
         if len(self._all) > self._kept:
             self._all.popitem(last=False)
+        return alarm
 
     def first(self, limit: int) -> list[Alarm]:
         return list(islice(reversed(self._all.values()), limit))
@@ -138,15 +161,18 @@ class _Truths:
         self._read = Intake(use_case, schemas).read
         self._by_event: OrderedDict[str, float | str] = OrderedDict()
 
-    def take(self, record: Record) -> None:
+    def take(self, record: Record) -> Known | None:
         label = self._read(record).fact
         if not isinstance(label, Label):
-            return
+            return None
         truth = self._truth(label)
-        if truth is not None:
-            self._by_event[str(getattr(label, self._of_field))] = truth
+        if truth is None:
+            return None
+        event_id = str(getattr(label, self._of_field))
+        self._by_event[event_id] = truth
         if len(self._by_event) > self._kept:
             self._by_event.popitem(last=False)
+        return Known(event_id=event_id, truth=truth, known_at=rfc3339(micros(label.known_at)))
 
     def _truth(self, label: Any) -> float | str | None:
         try:
@@ -170,21 +196,22 @@ class _Thinned:
         self._every = 1
         self._met = 0
 
-    def take(self, record: Record) -> None:
+    def take(self, record: Record) -> Scorecard | None:
         try:
             card = self._read(record.value or b"")
         except (msgspec.MsgspecError, UnicodeDecodeError):
-            return
+            return None
         again = self._newest is not None and self._newest.state_id == card.state_id
         self._newest = card
         if again:  # sent twice: on the embedded log an aborted transaction stays visible
-            return
+            return card
         if self._met % self._every == 0:
             self._cards.append(card)
         self._met += 1
         if len(self._cards) > self._kept:
             self._cards = self._cards[::2]
             self._every *= 2
+        return card
 
     def all(self) -> list[Scorecard]:
         if self._newest is None or self._cards[-1].state_id == self._newest.state_id:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -52,12 +52,19 @@ class Load:
     @asynccontextmanager
     async def wait(self, seconds: float, late: Callable[[str], MillraceError], what: str) -> AsyncIterator[None]:
         """Wait for something else; raise what `late` makes of a reason when it takes too long."""
+        with self.aside():
+            try:
+                async with asyncio.timeout(seconds):
+                    yield
+            except TimeoutError as error:
+                raise late(f"{what} took longer than {seconds:g} s") from error
+
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """Wait for something else, however long: a stream is there for hours, and works for moments."""
         self._waiting += 1
         try:
-            async with asyncio.timeout(seconds):
-                yield
-        except TimeoutError as error:
-            raise late(f"{what} took longer than {seconds:g} s") from error
+            yield
         finally:
             self._waiting -= 1
 

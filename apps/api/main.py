@@ -55,6 +55,7 @@ def server(replica: Replica) -> uvicorn.Server:
         )
     )
     replica.load.begun = lambda: len(found.server_state.tasks)
+    replica.leaving = lambda: found.should_exit
     return found
 
 

@@ -13,20 +13,29 @@ from apps.api import replies
 from apps.api.replica import Replica
 from apps.api.schema import components_of
 from apps.api.views import REF, answers, problem
+from millrace.domain.records import Alarm, Scorecard
 from millrace.domain.usecase import AnyUseCase
+from millrace.domain.views import Views
 
 ABOUT = """Answers from what was learnt, each naming the exact state that gave it. Read-only.
 
 Whatever cannot be answered is answered by a problem document (RFC 9457) that names the field at fault."""
 
 _REPLIES = (
+    Alarm,
+    Scorecard,
+    Views,
     replies.Alarms,
     replies.Answered,
+    replies.Begin,
     replies.Clusters,
     replies.Detail,
+    replies.End,
+    replies.Known,
     replies.Platform,
     replies.Predictions,
     replies.Problem,
+    replies.Published,
     replies.Scorecards,
     replies.UseCases,
     replies.Versions,

@@ -44,6 +44,13 @@ class TooSlow(MillraceError):
     kind = "too-slow"
 
 
+class TooMany(MillraceError):
+    """More of something at a time than is served."""
+
+    status = 429
+    kind = "too-many"
+
+
 class TooLarge(MillraceError):
     """A body beyond the limit."""
 

@@ -14,6 +14,7 @@ import structlog
 from apps.api.board import Board
 from apps.api.guard import Load
 from apps.api.loading import Loader, Trust
+from apps.api.recent import Recent
 from apps.api.serving import Serving
 from apps.api.settings import ApiSettings
 from apps.api.watch import Watch
@@ -53,6 +54,7 @@ class Shown:
     serving: Serving
     board: Board
     watch: Watch
+    recent: Recent
 
 
 @dataclass
@@ -68,6 +70,8 @@ class Replica:
     def __post_init__(self) -> None:
         self._stopping = False
         self.load = Load(self.settings.max_in_flight)
+        self.streams = 0
+        self.leaving: Callable[[], bool] = lambda: self._stopping
         self._loader = Loader(self.trust)
         self.shown = {use_case.name: self._show(use_case) for use_case in self.use_cases}
         METRICS.http_in_flight.set_function(self.load.in_flight)
@@ -106,9 +110,10 @@ class Replica:
             use_case.topic("labels"): settings.labels_kept,
             use_case.topic("alarms"): settings.alarms_kept,
         }
-        watch = Watch(board, its.bus, newest, lambda: self.health.beat(f"{use_case.name} watch"), schemas)
+        recent = Recent(settings.stream_kept)
+        watch = Watch(board, its.bus, newest, lambda: self.health.beat(f"{use_case.name} watch"), schemas, recent)
         METRICS.served_state_age.labels(use_case.name).set_function(lambda: _age(serving))
-        return Shown(serving, board, watch)
+        return Shown(serving, board, watch, recent)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:

@@ -136,6 +136,27 @@ class Published(Prediction, frozen=True, kw_only=True):
     places: dict[str, Location] = msgspec.field(default_factory=dict)
 
 
+class Known(Reply, frozen=True, kw_only=True):
+    """The truth about one event, as its label told it."""
+
+    event_id: str
+    truth: float | str
+    known_at: str
+
+
+class Begin(Reply, frozen=True, kw_only=True):
+    """The first event of a stream: where it begins, and why there when that is not where it was asked to."""
+
+    begins: Literal["now", "where it was", "oldest kept"]
+    reason: str | None = None
+
+
+class End(Reply, frozen=True, kw_only=True):
+    """The last event of a stream that is cut off: why. `Last-Event-ID` brings what is left."""
+
+    reason: str
+
+
 class Predictions(Reply, frozen=True, kw_only=True):
     """The newest predictions, newest first."""
 

@@ -33,6 +33,16 @@ class ApiSettings(Connections):
     scorecards_kept: int = Field(4_000, ge=2, description="Scorecards kept to show; beyond it, every second one.")
     alarms_kept: int = Field(1_000, ge=1, description="Newest drift alarms kept to show.")
     labels_kept: int = Field(50_000, ge=1, description="Labels kept that wait for their prediction to be shown.")
+    stream_kept: int = Field(
+        2_000, ge=1, description="Newest predictions, and as many truths, kept for streams that go on where they were."
+    )
+    max_streams: int = Field(
+        256, ge=1, description="Streams served at a time, of all use cases; more are refused with 429."
+    )
+    stream_heartbeat: float = Field(15.0, gt=0, description="Seconds of silence after which a stream says it is alive.")
+    stream_patience: float = Field(
+        10.0, gt=0, description="Seconds a stream's client may take nothing until it is cut off."
+    )
     max_body: int = Field(65_536, ge=1, description="Largest body of a request, in bytes.")
     max_in_flight: int = Field(64, ge=1, description="Requests answered at a time; more are shed with 429.")
     max_connections: int = Field(4_096, ge=1, description="Connections held; more are closed at once.")

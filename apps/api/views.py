@@ -27,7 +27,7 @@ Limit = Annotated[int, Query(ge=1, le=5_000, description="How many, at most.")]
 REF = "#/components/schemas/{name}"
 
 
-def answers(kind: type[replies.Reply], *also: int) -> dict[int | str, dict[str, Any]]:
+def answers(kind: type[msgspec.Struct], *also: int) -> dict[int | str, dict[str, Any]]:
     """Return what a route answers, for its description."""
     return {200: _as(JSON, kind.__name__, "What was asked for."), **{status: problem(status) for status in also}}
 

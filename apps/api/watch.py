@@ -10,6 +10,7 @@ from itertools import chain
 import structlog
 
 from apps.api.board import Board
+from apps.api.recent import Recent
 from millrace.adapters.bus.port import Bus, Reader, TopicPartition
 from millrace.adapters.schemas.table import SchemaTable
 from millrace.domain.errors import HistoryLost, MillraceError, NotReady, Unreachable
@@ -35,6 +36,7 @@ class Watch:
         newest: Mapping[str, int],
         beat: Callable[[], None],
         schemas: SchemaTable | None = None,
+        recent: Recent | None = None,
     ) -> None:
         """Read at most the `newest` records of a topic's partition that has more; of other topics, all."""
         self._board = board
@@ -42,6 +44,7 @@ class Watch:
         self._newest = newest
         self._beat = beat
         self._schemas = schemas
+        self._recent = recent
         self._cluster = ""
         self._positions: dict[TopicPartition, int] = {}
         self.trouble: str | None = "not read yet"
@@ -53,6 +56,8 @@ class Watch:
                 await self._read_until_trouble()
             except HistoryLost as error:
                 self._positions = {}
+                if self._recent is not None:
+                    self._recent.lost()
                 self._begins(error)
             except MillraceError as error:
                 self._begins(error)
@@ -81,7 +86,9 @@ class Watch:
             if self._schemas is not None:  # the trainer waits for what they do not explain; who looks on passes it over
                 await self._schemas.explain(found)
             for record in chain.from_iterable(found.values()):
-                self._board.take(record)
+                told = self._board.take(record)
+                if self._recent is not None and told is not None:
+                    self._recent.take(record, told)
             self._positions = {where: reader.position(where) for where in self._positions}
             if now() > due:
                 async with _in_time("to say which it is"):
@@ -106,6 +113,9 @@ class Watch:
         first, after = await self._bus.beginning(where), await self._bus.end(where)
         self._cluster = cluster
         self._positions = {it: known.get(it, self._start(it, first[it], after[it])) for it in where}
+        if self._recent is not None:
+            telling = self._board.telling
+            self._recent.begin(cluster, {it: at for it, at in self._positions.items() if it.topic in telling})
         return self._positions
 
     def _start(self, where: TopicPartition, first: int, after: int) -> int:

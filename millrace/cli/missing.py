@@ -13,6 +13,7 @@ _EXTRA_OF = {
     "river": "train",
     "numpy": "train",
     "fastapi": "serve",
+    "faust": "feed",
     "uvicorn": "serve",
     "reflex": "pages",
     "granian": "pages",

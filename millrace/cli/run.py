@@ -25,6 +25,7 @@ _OURS = {
     "trainer": "trainer.main",
     "producer": "producers.main",
     "api": "apps.api.main",
+    "feed": "apps.feed.main",
     "dashboard": "apps.dashboard.serve",
 }
 
@@ -35,6 +36,7 @@ class PartName(StrEnum):
     TRAINER = "trainer"
     PRODUCER = "producer"
     API = "api"
+    FEED = "feed"
     DASHBOARD = "dashboard"
     LOG = "log"
     KAFKA = "kafka"

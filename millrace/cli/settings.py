@@ -22,6 +22,7 @@ SERVICES = {
     "trainer": "trainer.settings:TrainerSettings",
     "producer": "producers.settings:ProducerSettings",
     "api": "apps.api.settings:ApiSettings",
+    "feed": "apps.feed.settings:FeedSettings",
     "dashboard": "apps.dashboard.settings:DashboardSettings",
 }
 _OUR_OWN = {"MILLRACE_DEBUG"}

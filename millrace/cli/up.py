@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -99,6 +100,7 @@ def up(
             mlflow=mlflow,
             speed=speed,
             dashboard=dashboard,
+            feed=find_spec("faust") is not None,
             producer=producer,
             ports={name: port for name, port in told.items() if port is not None},
         )

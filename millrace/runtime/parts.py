@@ -40,6 +40,7 @@ class Wishes(msgspec.Struct, frozen=True, kw_only=True):
     mlflow: str = ""
     speed: float = 3600.0
     dashboard: bool = True
+    feed: bool = True
     producer: bool = True
     ports: Mapping[str, int] = {}
 
@@ -48,8 +49,9 @@ class Wishes(msgspec.Struct, frozen=True, kw_only=True):
         inner = {name: 0 for name in ("s3", "redis") if not getattr(self, name)}
         registry = {} if self.mlflow else {"mlflow": MLFLOW_PORT}
         services = {name: 0 for use_case in self.use_cases for name in self.services_of(use_case)}
+        feed = {"feed": 0} if self.feed else {}
         pages = {"dashboard": DASHBOARD_PORT} if self.dashboard else {}
-        return {**inner, **registry, "api": API_PORT, **pages, **services}
+        return {**inner, **registry, "api": API_PORT, **feed, **pages, **services}
 
     def names(self) -> list[str]:
         """Return the use cases' names."""
@@ -84,6 +86,8 @@ def platform(wishes: Wishes, ports: Mapping[str, int]) -> Platform:
         *_services(wishes, environment, ports),
         _part("api", "api", {**environment, **_api(ports["api"])}, api, stops=AFTERWARDS),
     ]
+    if wishes.feed:
+        parts.append(_feed(environment, ports["feed"]))
     if wishes.dashboard:
         parts.append(_dashboard(environment, api, ports["dashboard"]))
     return Platform(
@@ -157,6 +161,11 @@ def _services(wishes: Wishes, environment: Mapping[str, str], ports: Mapping[str
 
 def _api(port: int) -> dict[str, str]:
     return {f"{PREFIX}API_PORT": str(port)}
+
+
+def _feed(environment: Mapping[str, str], port: int) -> Part:
+    told = {f"{PREFIX}FEED_PORT": str(port)}
+    return _part("feed", "feed", {**environment, **told}, f"http://{HOST}:{port}", stops=AFTERWARDS)
 
 
 def _part(name: str, kind: str, env: dict[str, str], address: str, *, stops: int) -> Part:

@@ -85,6 +85,7 @@ class Catalogue:
     )
     http_in_flight: Any = Spec("millrace_http_requests_in_flight", "gauge", "Requests being answered.", "api")
     shed: Any = Spec("millrace_http_requests_shed_total", "counter", "Requests refused because too many came.", "api")
+    streams: Any = Spec("millrace_streams", "gauge", "Streams of events being served.", "api")
     answers: Any = Spec("millrace_answers_total", "counter", "Answers given.", "api", ("use_case", "serving_from"))
     served_state_age: Any = Spec(
         "millrace_served_state_age_seconds", "gauge", "Time since the served state was loaded.", "api", ("use_case",)
@@ -93,6 +94,14 @@ class Catalogue:
     reload_seconds: Any = Spec(
         "millrace_reload_seconds", "histogram", "Time to load a state.", "api", ("use_case",), MILLISECONDS_TO_SECONDS
     )
+    feed_records: Any = Spec(
+        "millrace_feed_records_total", "counter", "Records taken into live views.", "feed", ("use_case",)
+    )
+    feed_lag: Any = Spec("millrace_feed_lag_records", "gauge", "Records not in live views yet.", "feed", ("use_case",))
+    feed_writes: Any = Spec(
+        "millrace_feed_writes_total", "counter", "Live views written, or not.", "feed", ("use_case", "outcome")
+    )
+    feed_bytes: Any = Spec("millrace_feed_views_bytes", "gauge", "Size of live views.", "feed", ("use_case",))
     produced: Any = Spec("millrace_produced_total", "counter", "Facts written.", "producer", ("use_case", "kind"))
     held_back: Any = Spec(
         "millrace_held_back_seconds_total", "counter", "Time spent waiting for the learner.", "producer", ("use_case",)

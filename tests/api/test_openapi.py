@@ -8,6 +8,7 @@ import pytest
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
+from tests.api.test_stream import show_views
 from tests.api.world import World
 
 PREDICT = "/v1/use-cases/parcel-delay/predict"
@@ -60,11 +61,13 @@ async def test_every_refusal_is_described_as_a_problem(world: World) -> None:
         ("/scorecards", "Scorecards"),
         ("/predictions", "Predictions"),
         ("/predict", "Answered"),
+        ("/views", "Views"),
     ],
 )
 async def test_what_is_answered_is_what_is_described(world: World, path: str, schema: str) -> None:
     """Each reply fits its schema."""
     await world.register()
+    await show_views(world)
     document = await described(world)
     async with world.api() as api:
         await api.ready()

@@ -39,7 +39,7 @@ def test_every_setting_is_told_with_its_source_help_and_readers(tmp_path: Path) 
     told = settings["MILLRACE_CHECKPOINT_INTERVAL"]
     assert (told["value"], told["source"], told["used_by"]) == ("12", "environment", ["trainer"])
     assert settings["MILLRACE_REDIS"]["source"] == "default"
-    assert settings["MILLRACE_REDIS"]["used_by"] == ["trainer", "producer", "api", "dashboard"]
+    assert settings["MILLRACE_REDIS"]["used_by"] == ["trainer", "producer", "api", "feed", "dashboard"]
 
 
 def test_secrets_are_hidden_wherever_they_stand(tmp_path: Path) -> None:

@@ -159,5 +159,16 @@ def test_the_lock_pins_every_package_by_its_hashes_and_names_no_place() -> None:
 
 def test_every_floor_has_its_folder_of_tests() -> None:
     """One folder of tests a floor: a reader finds a rule where its code is."""
-    for floor in ("domain", "usecases", "learning", "adapters", "runtime", "producers", "trainer", "api", "dashboard"):
+    for floor in (
+        "domain",
+        "usecases",
+        "learning",
+        "adapters",
+        "runtime",
+        "producers",
+        "trainer",
+        "api",
+        "feed",
+        "dashboard",
+    ):
         assert any(path.startswith(f"tests/{floor}/test_") or f"tests/{floor}/" in path for path in tracked()), floor

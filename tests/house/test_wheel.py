@@ -51,6 +51,7 @@ def test_its_extras_are_the_ones_the_documents_name(wheel: zipfile.ZipFile) -> N
     assert set(metadata(wheel).get_all("Provides-Extra") or []) == {
         "train",
         "serve",
+        "feed",
         "pages",
         "sources",
         "notebook",

@@ -29,13 +29,13 @@ def test_everything_is_embedded_unless_it_is_given(tmp_path: Path) -> None:
     """`millrace up` on a laptop with Python and nothing else."""
     made = _made(tmp_path)
     names = [part.name for part in made.parts]
-    assert names == ["log", "s3", "redis", "mlflow", "trainer", "producer", "api", "dashboard"]
+    assert names == ["log", "s3", "redis", "mlflow", "trainer", "producer", "api", "feed", "dashboard"]
 
 
 def test_what_is_given_is_used_and_not_run(tmp_path: Path) -> None:
     """Each embedded service can be swapped for one that exists."""
     made = _made(tmp_path, dashboard=False, **EXTERNAL)
-    assert [part.name for part in made.parts] == ["trainer", "producer", "api"]
+    assert [part.name for part in made.parts] == ["trainer", "producer", "api", "feed"]
     trainer = made.parts[0].env
     told = [trainer[f"MILLRACE_{name}"] for name in ("KAFKA", "S3_ENDPOINT", "REDIS", "MLFLOW", "EMBEDDED_LOG")]
     assert told == [*EXTERNAL.values(), "false"]

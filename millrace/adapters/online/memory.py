@@ -10,6 +10,7 @@ class MemoryOnlineStore:
 
     def __init__(self) -> None:
         self._kept: dict[tuple[str, int], Published] = {}
+        self._views: dict[str, bytes] = {}
 
     async def publish(self, use_case: str, shard: int, version: Version, sealed: bytes) -> bool:
         """Keep a snapshot unless a newer or equal one is there; tell whether it was taken."""
@@ -27,6 +28,14 @@ class MemoryOnlineStore:
     async def fetch(self, use_case: str, shard: int) -> Published | None:
         """Return the kept snapshot, or `None`."""
         return self._kept.get((use_case, shard))
+
+    async def show(self, use_case: str, views: bytes) -> None:
+        """Keep the live views of a use case in place of those before."""
+        self._views[use_case] = bytes(views)
+
+    async def shown(self, use_case: str) -> bytes | None:
+        """Return the live views that were kept last, or `None`."""
+        return self._views.get(use_case)
 
     async def close(self) -> None:
         """Let go; what was kept stays, as it would on a real store."""

@@ -1,4 +1,4 @@
-"""The online store: the newest snapshot of each shard, for serving. Rebuildable, never the truth."""
+"""The online store: the newest snapshot of each shard, for serving, and live views. Rebuildable, never the truth."""
 
 from __future__ import annotations
 
@@ -30,6 +30,12 @@ class OnlineStore(Protocol):
 
     async def fetch(self, use_case: str, shard: int) -> Published | None:
         """Return the kept snapshot, or `None`."""
+
+    async def show(self, use_case: str, views: bytes) -> None:
+        """Keep the live views of a use case (its name with the topic prefix before it) in place of those before."""
+
+    async def shown(self, use_case: str) -> bytes | None:
+        """Return the live views that were kept last, or `None`; those that nobody renews are gone after a day."""
 
     async def close(self) -> None:
         """Let go of every connection."""

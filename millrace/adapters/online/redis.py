@@ -1,4 +1,4 @@
-"""Snapshots in Redis or Valkey, one hash a shard, moved forward only."""
+"""Snapshots in Redis or Valkey, one hash a shard, moved forward only; live views, one value a use case."""
 
 from __future__ import annotations
 
@@ -19,6 +19,8 @@ from millrace.domain.errors import Unreachable
 CONNECT_TIMEOUT = 1.0
 TIMEOUT = 2.0
 """Seconds a call may take, besides the time its bytes need."""
+VIEWS_LAST = 86_400
+"""Seconds that live views stay which nobody renews: those of a use case that is gone go as well."""
 SLOWEST = 8 * 1024 * 1024
 """Bytes a second below which the store counts as hanging."""
 
@@ -71,6 +73,17 @@ class RedisOnlineStore:
             return None
         return Published(Version(int(epoch), int(offset)), bytes(sealed))
 
+    async def show(self, use_case: str, views: bytes) -> None:
+        """Keep the live views of a use case in place of those before."""
+        async with self._reached("keep live views", size=len(views)):
+            await self._client.set(views_key_of(use_case), views, ex=VIEWS_LAST)
+
+    async def shown(self, use_case: str) -> bytes | None:
+        """Return the live views that were kept last, or `None`."""
+        async with self._reached("give live views", size=SLOWEST):
+            found = await self._client.get(views_key_of(use_case))
+        return None if found is None else bytes(found)
+
     async def close(self) -> None:
         """Let go of every connection."""
         await self._client.aclose()
@@ -94,6 +107,11 @@ class RedisOnlineStore:
 def key_of(use_case: str, shard: int) -> str:
     """Return the key of a shard's snapshot."""
     return f"millrace:{use_case}:{shard}:snapshot"
+
+
+def views_key_of(use_case: str) -> str:
+    """Return the key of a use case's live views; the use case's name comes with the topic prefix before it."""
+    return f"millrace:{use_case}:views"
 
 
 def _without_secret(url: str) -> str:

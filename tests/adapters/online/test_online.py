@@ -116,3 +116,12 @@ async def test_a_store_that_comes_back_empty_is_used_again(tmp_path: Path) -> No
         process.kill()
         process.wait()
         await store.close()
+
+
+async def test_live_views_replace_those_before(store: OnlineStore, use_case: str) -> None:
+    """They are whole, and of one use case each; before the first there are none."""
+    assert await store.shown(use_case) is None
+    for views in (b"{}", b'{"late": 1}'):
+        await store.show(use_case, views)
+        assert await store.shown(use_case) == views
+    assert await store.shown(f"team-a.{use_case}") is None
