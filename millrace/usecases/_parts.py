@@ -82,23 +82,25 @@ class _Written:
         met: set[Place] = set()
         waiting = set(waiting)
         while waiting:
-            module, number = place = waiting.pop()
+            place = waiting.pop()
             if place not in met:
                 met.add(place)
-                used = _used(self._modules[module][number])
-                waiting |= {it for name in used for it in self._places(module, name)}
+                waiting |= self._behind(place)
         texts = [ast.dump(self._modules[module][number]) for module, number in met]
         return _short("" if node is None else ast.dump(node), *sorted(texts))
 
+    def _behind(self, place: Place) -> set[Place]:
+        """Return the statements that a statement uses."""
+        module, number = place
+        it = self._modules[module][number]
+        if isinstance(it, ast.Import | ast.ImportFrom):
+            return self._imported(it)
+        return {found for name in _used(it) for found in self._places(module, name)}
+
     def _places(self, module: str, name: str) -> set[Place]:
-        """Return the statements that bind a name in a module, those of an own module it is imported from included."""
-        numbers = self._bound[module].get(name, ())
-        places = {(module, number) for number in numbers}
-        for number in numbers:
-            it = self._modules[module][number]
-            if isinstance(it, ast.Import | ast.ImportFrom):
-                places |= self._imported(it)
-        return places
+        """Return the statements that bind or change a name in a module."""
+        bound = self._bound[module]
+        return {(module, number) for number in (*bound.get(name, ()), *bound.get("*", ()))}  # `*` may bind any name
 
     def _imported(self, it: ast.Import | ast.ImportFrom) -> set[Place]:
         """Return all statements of the own modules that an import could mean: more than it uses, never less."""

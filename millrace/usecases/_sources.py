@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from millrace.usecases import _files
 
@@ -86,10 +87,11 @@ def _found(name: str) -> Path | None:
 
 
 def _text(module: ModuleType, name: str) -> str:
-    """Return a module's text as its loader gives it: it may lie in an archive."""
+    """Return a module's text; its loader gives that of one that lies in an archive."""
     if name == module.__name__:
         return _files.TEXTS.get(name) or inspect.getsource(sys.modules[name])
-    loader = getattr(importlib.util.find_spec(name), "loader", None)
-    text: str | None = loader.get_source(name) if loader is not None else None
-    assert text is not None, f"{name} is near, and has a file"
-    return text
+    file = _file(module, name)
+    if file is not None and file.is_file():
+        return file.read_text(encoding="utf-8")
+    loader: Any = getattr(importlib.util.find_spec(name), "loader", None)
+    return str(loader.get_source(name))
