@@ -13,7 +13,7 @@ from millrace.adapters.checkpoints.port import ObjectStore
 from millrace.domain.errors import BrokenChain, Untrusted
 from millrace.domain.records import Batch, CheckpointEntry, CommandEntry
 from millrace.domain.usecase import AnyUseCase
-from millrace.learning.sealed import Verify, unseal
+from millrace.learning.sealed import Header, Verify, unseal
 from millrace.learning.shard import Shard
 from trainer.feed import Feed
 from trainer.journal import Written
@@ -87,6 +87,15 @@ class Checkpoints:
             return None
         try:
             return Found(kept.key, open_checkpoint(self._use_case, sealed, self._verify))
+        except Untrusted as error:
+            log.warning("checkpoint skipped", key=kept.key, reason=str(error))
+            return None
+
+    async def header(self, kept: Kept) -> Header | None:
+        """Return what a checkpoint says of itself, whatever code wrote it; `None` when it is gone, torn or foreign."""
+        sealed = await self._store.get(kept.key)
+        try:
+            return None if sealed is None else unseal(sealed, self._verify)[0]
         except Untrusted as error:
             log.warning("checkpoint skipped", key=kept.key, reason=str(error))
             return None

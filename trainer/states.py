@@ -12,7 +12,7 @@ from millrace.learning.sealed import Header, Sign, Verify, dump, load, seal, uns
 from millrace.learning.shard import Shard
 from millrace.learning.states import checkpoint_parts, restore, snapshot_parts, when
 from millrace.runtime.environment import fingerprint
-from millrace.usecases import hash_of
+from millrace.usecases import hash_of, parts_of
 
 CLOCKS = "clocks"
 """The part with each partition's clock."""
@@ -39,6 +39,7 @@ def header_of(shard: Shard, kind: Literal["checkpoint", "snapshot"], digest: str
         cluster_id=shard.cluster_id,
         positions={str(where): offset for where, offset in shard.positions.items()},
         sequences={str(where): number for where, number in shard.sequences.items()},
+        use_case_parts=parts_of(shard.use_case) if kind == "checkpoint" else {},
     )
 
 

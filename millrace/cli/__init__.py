@@ -19,10 +19,12 @@ COMMANDS = (
     "rehearse",
     "new",
     "check",
+    "plan",
     "up",
     "status",
     "models",
     "rebuild",
+    "export",
     "produce",
     "drift",
     "run",
@@ -31,7 +33,7 @@ COMMANDS = (
 )
 """In the order in which a newcomer meets them."""
 
-ASKING = ("models", "rebuild", "produce", "drift")
+ASKING = ("plan", "export", "models", "rebuild", "produce", "drift")
 """Those that talk to the platform that runs from this home, unless told of another."""
 
 ABOUT = """Learns from Kafka streams as they flow: exactly once, rebuildable bit for bit, served fresh."""

@@ -10,6 +10,8 @@ import typer
 EXAMPLES = """
 Examples:
 
+  millrace new parcels                                            an example with data of its own, to read and change
+
   millrace new tips --from tips.csv                               columns guessed; guesses are marked ASK
 
   millrace new tips --from tips.csv --target tip --time day       what you know, say
@@ -26,9 +28,12 @@ def register(app: typer.Typer) -> None:
 def new(
     name: Annotated[str, typer.Argument(help="The use case's name, in small letters with dashes.")],
     source: Annotated[
-        Path,
-        typer.Option("--from", help="A table: text with any separator, .jsonl or .parquet; .gz and .zip are unpacked."),
-    ],
+        Path | None,
+        typer.Option(
+            "--from",
+            help="A table: text with any separator, .jsonl or .parquet; .gz and .zip are unpacked. Default: one is made up.",
+        ),
+    ] = None,
     labels: Annotated[Path | None, typer.Option(help="A second table, with the truth.")] = None,
     target: Annotated[str | None, typer.Option(help="The column to learn. Default: the last that fits.")] = None,
     time: Annotated[str | None, typer.Option(help="The column that says when it happened.")] = None,
@@ -41,14 +46,14 @@ def new(
     delay: Annotated[str, typer.Option(help="Else: how long after the event it is known.")] = "1h",
     force: Annotated[bool, typer.Option("--force", help="Write over a file that is there.")] = False,
 ) -> None:
-    """Write NAME.py (dashes become underscores) from a table: event, label, profiles, features, candidates, baselines."""
+    """Write NAME.py (dashes become underscores) from a table, yours or a made-up one: types, profiles, features, candidates."""
     from millrace.domain.errors import Refused
     from millrace.drafting import Labelled, Wishes, draft, labels_looked_at, look, looked_at
 
     to = Path(f"{name.replace('-', '_')}.py")
     if to.exists() and not force:
         raise Refused(f"{to} is there already; say --force to write over it")
-    looked = look(source)
+    looked = look(source or _made_up(to.with_suffix(".csv"), force))
     wishes = Wishes(target, time, id, key, known_at, delay, tuple(later))
     if labels is None:
         columns, labelled = looked_at(looked.rows, wishes), None
@@ -63,3 +68,15 @@ def new(
         asked = "  (a guess)" if it.guessed else ""
         typer.echo(f"{it.column:<24} {it.kind:<8} {it.role:<8} as {it.field}{asked}")
     typer.echo(f"{to} is written. Next: millrace check {to}, then millrace rehearse {to}")
+
+
+def _made_up(to: Path, force: bool) -> Path:
+    """Write a small table to begin with; return where it is."""
+    from millrace.domain.errors import Refused
+    from millrace.drafting.example import orders
+
+    if to.exists() and not force:
+        raise Refused(f"{to} is there already: draft from it with --from {to}, or say --force to write over it")
+    to.write_text(orders(), encoding="utf-8")
+    typer.echo(f"{to} is written: made-up orders, to be replaced by a table of your own")
+    return to

@@ -60,6 +60,7 @@ class Header(msgspec.Struct, frozen=True, kw_only=True):
     cluster_id: str | None = None
     positions: dict[str, int] = {}
     sequences: dict[str, int] = {}
+    use_case_parts: dict[str, str] = {}
     parts: list[Part] = []
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from millrace.domain.errors import UnknownUseCase
 from millrace.domain.usecase import AnyUseCase, UseCase
-from millrace.usecases import _files
+from millrace.usecases import _files, _parts, _sources
 
 ENTRY_POINTS = "millrace.usecases"
 """The group under which a package names its use cases: `my-case = "my_package.my_case"`."""
@@ -108,5 +108,22 @@ def source_of(use_case: AnyUseCase) -> str:
 
 @cache
 def hash_of(use_case: AnyUseCase) -> str:
-    """Return the SHA-256 of the file that defines a use case, in hex: a state is continued only by the file it is of."""
-    return sha256(source_of(use_case).encode()).hexdigest()
+    """Return the SHA-256, in hex, of the file that defines a use case and of what it imports from beside it.
+
+    A state is continued only by the text it is of: a change in a module that the file shares with others counts, too.
+    """
+    own, *others = _sources.texts_of(sys.modules[use_case.features.__module__]).items()
+    whole = sha256(own[1].encode())
+    for name, text in others:
+        whole.update(f"\0{name}\0{text}".encode())
+    return whole.hexdigest()
+
+
+@cache
+def parts_of(use_case: AnyUseCase) -> dict[str, str]:
+    """Return a short hash of each part of a use case: what it is written as, and all it uses of its own modules.
+
+    Parts are `features`, `event`, `label`, `task`, `seed`, `candidate NAME`, `profile NAME`, `baseline NAME`, …: equal
+    hashes mean that the part is the same. Comments, docstrings and layout do not count.
+    """
+    return _parts.hashes(use_case, _sources.texts_of(sys.modules[use_case.features.__module__]))
