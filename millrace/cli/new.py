@@ -53,6 +53,8 @@ def new(
     to = Path(f"{name.replace('-', '_')}.py")
     if to.exists() and not force:
         raise Refused(f"{to} is there already; say --force to write over it")
+    if source is None and labels is not None:
+        raise Refused(f"--labels {labels} is the truth about another table: name that one with --from")
     looked = look(source or _made_up(to.with_suffix(".csv"), force))
     wishes = Wishes(target, time, id, key, known_at, delay, tuple(later))
     if labels is None:

@@ -28,3 +28,11 @@ def test_an_example_is_not_written_over_a_table(tmp_path: Path) -> None:
     assert refused.returncode == 1
     assert "--from orders.csv" in refused.stderr
     assert (tmp_path / "orders.csv").read_text() == "mine"
+
+
+def test_truth_about_no_table_is_refused_before_anything_is_written(tmp_path: Path) -> None:
+    """A second table needs a first."""
+    refused = called(tmp_path, "-m", "millrace.cli", "new", "orders", "--labels", "paid.csv")
+    assert refused.returncode == 1
+    assert "--from" in refused.stderr
+    assert not list(tmp_path.iterdir())
