@@ -63,12 +63,20 @@ class Found(NamedTuple):
     shard: Shard
 
 
+class Sealed(NamedTuple):
+    """A checkpoint that holds, and that nobody has opened: what it says of itself, and its parts."""
+
+    key: str
+    header: Header
+    parts: dict[str, bytes]
+
+
 class Checkpoints:
     """Reads a shard's checkpoints, newest first; a torn or foreign one is skipped with its reason."""
 
     def __init__(self, use_case: AnyUseCase, shard: int, store: ObjectStore, verify: Verify) -> None:
         self._use_case = use_case
-        self._store = store
+        self.store = store
         self._verify = verify
         self.index = CheckpointIndex(store, use_case.name, shard)
 
@@ -82,7 +90,7 @@ class Checkpoints:
         return None
 
     async def _open(self, kept: Kept) -> Found | None:
-        sealed = await self._store.get(kept.key)
+        sealed = await self.store.get(kept.key)
         if sealed is None:
             return None
         try:
@@ -91,16 +99,18 @@ class Checkpoints:
             log.warning("checkpoint skipped", key=kept.key, reason=str(error))
             return None
 
-    async def header(self, kept: Kept) -> Header | None:
-        """Return what a checkpoint says of itself, whatever code wrote it; `None` when it is gone, torn or foreign."""
-        sealed = await self._store.get(kept.key)
-        try:
-            return None if sealed is None else unseal(sealed, self._verify)[0]
-        except Untrusted as error:
-            log.warning("checkpoint skipped", key=kept.key, reason=str(error))
-            return None
+    async def newest_sealed(self) -> Sealed | None:
+        """Return the newest checkpoint that holds, unopened, whatever code wrote it; a torn or foreign one is skipped."""
+        for kept in await self.index.newest_first():
+            sealed = await self.store.get(kept.key)
+            try:
+                if sealed is not None:
+                    return Sealed(kept.key, *unseal(sealed, self._verify))
+            except Untrusted as error:
+                log.warning("checkpoint skipped", key=kept.key, reason=str(error))
+        return None
 
     async def digest_at(self, epoch: int, offset: int) -> str | None:
         """Return the digest that a checkpoint of this very state states, or `None` when there is none."""
-        sealed = await self._store.get(self.index.key(epoch, offset))
+        sealed = await self.store.get(self.index.key(epoch, offset))
         return None if sealed is None else unseal(sealed, self._verify)[0].digest

@@ -7,6 +7,7 @@ from typing import Any, Literal
 from millrace.domain.errors import IncompatibleState
 from millrace.domain.log import TopicPartition
 from millrace.domain.usecase import AnyUseCase
+from millrace.learning.grafting import Kept, graft
 from millrace.learning.intake import Clock
 from millrace.learning.sealed import Header, Sign, Verify, dump, load, seal, unseal
 from millrace.learning.shard import Shard
@@ -59,18 +60,34 @@ def open_checkpoint(use_case: AnyUseCase, sealed: bytes, verify: Verify) -> Shar
     """Return the shard a checkpoint is of; raise `Untrusted`, or `IncompatibleState` naming what differs."""
     header, parts = unseal(sealed, verify)
     refuse_difference(use_case, header)
-    shard = Shard(
-        use_case,
-        header.shard,
-        restore(use_case, {name: part for name, part in parts.items() if name != CLOCKS}),
-    )
+    rest = {name: part for name, part in parts.items() if name != CLOCKS}
+    return _placed(Shard(use_case, header.shard, restore(use_case, rest)), header, load(parts[CLOCKS], ""))
+
+
+def _placed(shard: Shard, header: Header, clocks: dict[str, Any]) -> Shard:
+    """Put a shard where a checkpoint stands in the log."""
     shard.epoch, shard.offset, shard.chain = header.epoch, header.offset, header.chain or ""
     shard.cluster_id = header.cluster_id or ""
     shard.positions = {TopicPartition.parse(text): offset for text, offset in header.positions.items()}
     shard.sequences = {TopicPartition.parse(text): number for text, number in header.sequences.items()}
-    clocks: dict[str, Any] = load(parts[CLOCKS], "")
     shard.clocks = {TopicPartition.parse(text): Clock(*clock) for text, clock in clocks.items()}
     return shard
+
+
+def grafted(use_case: AnyUseCase, header: Header, parts: dict[str, bytes], kept: Kept) -> Shard:
+    """Return a shard that begins where a checkpoint of other code stands, with what is kept of it.
+
+    Raises `IncompatibleState` when what it holds cannot be read any more.
+    """
+    try:
+        learner = graft(use_case, parts, kept)
+        clocks = load(parts[CLOCKS], "")
+    except Exception as error:  # pickles of another time may raise anything
+        raise IncompatibleState(
+            f"{header.state_id} cannot be read any more, so nothing of it can be kept: {type(error).__name__}: {error}. "
+            f"Bring back what wrote it, or begin a new epoch with MILLRACE_NEW_EPOCH=true"
+        ) from error
+    return _placed(Shard(use_case, header.shard, learner), header, clocks)
 
 
 def refuse_difference(use_case: AnyUseCase, header: Header) -> None:
@@ -84,6 +101,7 @@ def refuse_difference(use_case: AnyUseCase, header: Header) -> None:
     ]
     if different:
         raise IncompatibleState(
-            f"{header.state_id} cannot be continued: {'; '.join(different)}. Bring back what wrote it, or begin a new epoch "
-            f"with MILLRACE_NEW_EPOCH=true (it learns anew from where the old one stopped)"
+            f"{header.state_id} cannot be continued: {'; '.join(different)}. `millrace plan` says what can be kept of it and "
+            f"`millrace plan --apply` goes on with that; or bring back what wrote it; or MILLRACE_NEW_EPOCH=true begins anew, "
+            f"from where the old epoch stopped"
         )

@@ -17,7 +17,10 @@ Examples:
 
   millrace plan ./my_case.py --json     the same for scripts
 
-It reads only. Beginning the new epoch is MILLRACE_NEW_EPOCH=true for the trainer; every part then learns anew.
+  millrace plan ./my_case.py --apply    do it: the trainer begins a new epoch with what is kept
+
+Without --apply it reads only. A trainer that waits because its state was written by something else takes an applied plan up by
+itself, within half a minute. A plan is for this one change: what changes later needs its own.
 """
 
 
@@ -29,9 +32,11 @@ def register(app: typer.Typer) -> None:
 def plan(
     use_case: Annotated[str, typer.Argument(help="The use case as it is now: its name, or its file.")],
     timing: Annotated[bool, typer.Option(help="Time learning for a moment, to say how long a warm-up takes.")] = True,
+    apply: Annotated[bool, typer.Option("--apply", help="Let the trainer begin a new epoch by this plan.")] = False,
+    shard: Annotated[int, typer.Option(min=0, help="The shard whose newest checkpoint is compared.")] = 0,
     json: Annotated[bool, typer.Option("--json", help="Print the plan as JSON.")] = False,
 ) -> None:
-    """Compare a use case with what its newest checkpoint was learnt with. Changes nothing."""
+    """Compare a use case with what its newest checkpoint was learnt with; with --apply, go on with what can be kept."""
     from millrace.runtime.determinism import fix_hash_seed
 
     fix_hash_seed()
@@ -39,7 +44,7 @@ def plan(
 
     from trainer.planning import plan_from_settings
 
-    found = asyncio.run(plan_from_settings(use_case))
+    found = asyncio.run(plan_from_settings(use_case, shard, apply=apply))
     if timing and any(it.verdict == "warm up" for it in found.parts):
         found = _timed(found, use_case)
     if json:
@@ -47,7 +52,7 @@ def plan(
 
         sys.stdout.write(msgspec.json.encode(found).decode() + "\n")
     else:
-        _print(found)
+        _print(found, applied=apply and not found.goes_on)
 
 
 def _timed(found: Plan, use_case: str) -> Plan:
@@ -61,14 +66,17 @@ def _timed(found: Plan, use_case: str) -> Plan:
     return found.timed(speed) if speed else found
 
 
-def _print(found: Plan) -> None:
+def _print(found: Plan, *, applied: bool) -> None:
     """Print what changes; what stays is counted."""
     kept = sum(it.why == "unchanged" or it.why.endswith("as it was") for it in found.parts)
     typer.echo(f"{found.state_id}, learnt from {found.events:,} events: {kept} parts are as they were")
     for it in found.parts:
         if it.why != "unchanged" and not it.why.endswith("as it was"):
             typer.echo(f"  {it.verdict:<10} {it.part}: {it.why}{_length(it)}")
-    typer.echo(f"So: {found.applying}.")
+    if applied:
+        typer.echo("Applied: the trainer begins the new epoch when it next takes the shard up.")
+    else:
+        typer.echo(f"So: {found.applying}.")
 
 
 def _length(it: Planned) -> str:

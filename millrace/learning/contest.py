@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, NamedTuple
 
 from millrace.domain.clusters import Clusters
@@ -217,6 +217,21 @@ class Contest:
             player = self.players[name]
             assert isinstance(player, Clusterer)
             player.load(groups)
+
+    def inherit(self, kept: Mapping[str, Any], names: Collection[str]) -> None:
+        """Take over what another contest kept of those named; whose champion is not among them, the best of them is."""
+        going_on = [name for name in self.scores if name in names and name in kept["scores"]]
+        self.scores |= {name: kept["scores"][name] for name in going_on}
+        self.suspended = {name: why for name, why in kept["suspended"].items() if name in going_on}
+        for name in going_on:
+            player = self.players.get(name)
+            if isinstance(player, Clusterer):
+                player.load(kept["groups"][name])
+        if kept["champion"] in going_on:
+            self.champion = kept["champion"]
+            self.duels |= {name: kept["duels"][name] for name in going_on}
+        else:
+            self._crown_the_best()
 
 
 def finite(number: float) -> float:

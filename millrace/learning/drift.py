@@ -7,7 +7,7 @@ thresholds are calibrated on the stream itself, must be passed twice in a row, a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Literal, NamedTuple
 
 from millrace.domain.times import SECOND, Micros
@@ -157,6 +157,15 @@ class Drift:
     def load(self, kept: Mapping[str, Any]) -> None:
         """Take over what another has kept."""
         for name in _KEPT:
+            setattr(self, name, kept[name])
+
+    def inherit(self, kept: Mapping[str, Any], names: Collection[str], *, features: bool) -> None:
+        """Take over what another has kept of the candidates named, and of the features when they are as they were."""
+        errors, sums = kept["errors"], kept["_sums"]
+        self.errors |= {name: errors[name] for name in self.errors if name in names and name in errors}
+        self._sums |= {name: sums[name] for name in self._sums if name in names and name in sums}
+        alike = ("folded", "_labels", "_quiet_events", "_raised", "_raised_at")
+        for name in (*alike, *(("features", "_champion", "_block", "_middle") if features else ())):
             setattr(self, name, kept[name])
 
 

@@ -194,6 +194,10 @@ class Learner:
             self.counters["scored"] += 1
             self._alarm(self.drift.erred(self.contest.losses, due.occurred), step, outcomes)
             return
+        if not due.foreseen:
+            self._remember(due)
+            self._count("learnt_by_profiles_only")
+            return
         fallen = self.contest.learn(due.features, due.foreseen, float(truth))
         self._remember(due)
         self.trained_until = max(self.trained_until, due.occurred)

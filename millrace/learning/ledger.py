@@ -7,7 +7,7 @@ time moves past it, by (due, seeded hash of the event id), so that labels that f
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any, Literal
 
 import msgspec
@@ -242,6 +242,15 @@ class Ledger:
                 self.done.pop(event_id, None)
         for page in self._to_give_up.turn(now):
             self.orphans += sum(self.early.pop(event_id, None) is not None for event_id in page)
+
+    def restrict(self, names: Collection[str]) -> None:
+        """Keep of what was predicted only what those named did, as if nobody else had answered."""
+        for entry in self.waiting.values():
+            if entry.packed is not None:
+                entry.event, entry.features, entry.foreseen = self._packing.unpack(entry.packed)
+            entry.foreseen = {name: value for name, value in entry.foreseen.items() if name in names}
+            entry.packed = self._packing.pack(entry.event, entry.features, entry.foreseen)
+            entry.event = entry.features = entry.foreseen = None
 
     def dump(self) -> dict[str, Any]:
         """Return everything, as it is kept in a checkpoint: plain data, entries packed."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Collection, Hashable, Mapping
 from operator import attrgetter
 from typing import Any
 
@@ -72,6 +72,12 @@ class Memory:
         """Take over what another memory remembered."""
         for name, table in self.tables.items():
             table.cells = cells[name]
+
+    def inherit(self, cells: Mapping[str, Cells], names: Collection[str]) -> None:
+        """Take over what another memory remembered in the profiles named."""
+        for name, table in self.tables.items():
+            if name in names and name in cells:
+                table.cells = cells[name]
 
 
 def _fields(kind: type[msgspec.Struct] | None) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ import pytest
 from millrace.domain.errors import HistoryLost, IncompatibleState
 from millrace.learning.sealed import Header
 from millrace.learning.shard import Shard
+from millrace.runtime.environment import fingerprint
 from millrace.usecases import _sources, find, hash_of, parts_of
 from tests.trainer.test_opening import learnt
 from tests.trainer.world import World, parcels
@@ -57,25 +58,37 @@ async def test_without_a_checkpoint_there_is_nothing_to_plan(tmp_path: Path) -> 
         ('"usual": seen.waiter', '"usual": -seen.waiter', {"features": "warm up", "candidate linear": "warm up"}),
         ("total: float", "total: float = 0.0", {"event": "new epoch"}),
         ("tip: float", "tip: float = 0.0", {"label": "new epoch", "task": "new epoch"}),
+        ("b.total / 10", "b.total / 9", {"baseline a tenth": "warm up"}),
         ("    return {name", "    # a comment\n    return {name", {}),
     ],
 )
 def test_each_change_reaches_just_what_uses_it(old: str, new: str, said: dict[str, str], tmp_path: Path) -> None:
-    """What a candidate calls is part of it; a comment is part of nothing. The trainer refuses all of them today."""
+    """What a candidate calls is part of it; a comment is part of nothing. The trainer refuses all of them until it is told."""
     assert old in CASE
     found, header = under(CASE.replace(old, new, 1), tmp_path)
     assert verdicts(found) == said
     assert not found.goes_on
-    with pytest.raises(IncompatibleState, match="MILLRACE_NEW_EPOCH"):
+    with pytest.raises(IncompatibleState, match="millrace plan --apply"):
         refuse_difference(find(str(tmp_path / "tips.py")), header)
 
 
-def test_another_library_is_a_new_epoch(tmp_path: Path) -> None:
-    """Both versions are named."""
-    found, _ = under(CASE, tmp_path, environment={"river": "0.1"})
-    river = next(it for it in found.parts if it.part == "river")
-    assert river.verdict == "new epoch"
-    assert river.why.startswith("was 0.1, is ")
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("river", {"river": "warm up", "candidate linear": "warm up"}),
+        ("layout", {"layout": "new epoch"}),
+        ("numpy", {}),
+        ("millrace", {}),
+    ],
+)
+def test_another_version_reaches_what_it_makes(name: str, said: dict[str, str], tmp_path: Path) -> None:
+    """Both versions are named. Models are River's objects; whatever changed, what comes is an epoch of its own."""
+    environment = {**fingerprint(), name: "0.1"}
+    found, _ = under(CASE, tmp_path, environment=environment)
+    its = next(it for it in found.parts if it.part == name)
+    assert its.why.startswith("was 0.1, is ")
+    assert not found.goes_on
+    assert {it.part: it.verdict for it in found.parts if it.verdict != "keep"} == said
 
 
 def test_a_state_that_does_not_name_its_parts_is_said_to_be_unknown(tmp_path: Path) -> None:
