@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from millrace.adapters.archive.opening import Progress
-from millrace.adapters.archive.recorded import available_at
 from millrace.adapters.archive.tables import load_replayed
 from millrace.domain.errors import UseCaseError
-from millrace.domain.facts import Event
+from millrace.domain.facts import Event, available_at
 from millrace.domain.log import Message
 from millrace.domain.usecase import AnyUseCase, Fact
 from producers.stream import Numbered, written

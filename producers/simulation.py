@@ -6,9 +6,8 @@ from collections.abc import Iterator
 from itertools import count, islice
 from zlib import crc32
 
-from millrace.adapters.archive.recorded import available_at
 from millrace.domain.errors import UseCaseError
-from millrace.domain.facts import Event
+from millrace.domain.facts import Event, available_at
 from millrace.domain.log import Message
 from millrace.domain.simulation import Drifts, Played
 from millrace.domain.times import SECOND, Micros, micros

@@ -17,14 +17,14 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
 from millrace.adapters.bus.port import Message
 from millrace.adapters.registry.memory import MemoryRegistry
 from millrace.domain.errors import UseCaseError
-from millrace.domain.facts import Event
+from millrace.domain.facts import Event, available_at
 from millrace.domain.times import micros
 from millrace.domain.usecase import AnyUseCase, Fact
 from millrace.learning.contest import Contest
@@ -85,7 +85,7 @@ def as_learnt(use_case: AnyUseCase, facts: Iterable[Fact]) -> list[Fact]:
     """Return facts in the order in which a learner takes them: events as they come, labels as they are settled."""
     ledger, order = Ledger(use_case, use_case.task.truth or NO_TRUTH), list[Fact]()
     for fact in facts:
-        at = micros(fact.occurred_at if isinstance(fact, Event) else fact.known_at)
+        at = available_at(fact)
         order += [entry.label for entry in ledger.settle(at) if entry.label is not None]
         if isinstance(fact, Event):
             ledger.expect(getattr(fact, use_case.id_field), fact, at, {}, {})
@@ -157,6 +157,15 @@ def _where(training: Training) -> str:
     return f"{feed.waiting()} records wait; learnt up to {', '.join(f'{it} {at}' for it, at in positions.items())}"
 
 
+class Round(NamedTuple):
+    """One pair of runs: events a second of each side, the mean batch, the first candidate's score."""
+
+    bare: float
+    millrace: float
+    batch: float
+    score: float
+
+
 async def bench_learner(
     settings: TrainerSettings,
     new_use_case: Callable[[int], AnyUseCase],
@@ -169,33 +178,34 @@ async def bench_learner(
 ) -> Bench:
     """Measure in turn, bare and on the log, some rounds; each round on topics of its own."""
     fit_collector()  # for both sides alike
-    events = sum(isinstance(fact, Event) for fact in facts)
     labelled = _labelled(new_use_case(0), facts)
     ordered = as_learnt(new_use_case(0), labelled)
-    bares, mills, batches, scores = [], [], [], []
+    events = sum(isinstance(fact, Event) for fact in facts)
+    found: list[Round] = []
     for number in range(rounds):
         use_case = new_use_case(number)
         seconds, score = bare(use_case, ordered)
-        bares.append(events / seconds)
-        say(f"round {number + 1}: bare River {bares[-1]:,.0f} events/s")
+        say(f"round {number + 1}: bare River {events / seconds:,.0f} events/s")
         theirs = settings.model_copy(update={"use_case": use_case.name})
         speed, batch = await on_the_log(theirs, use_case, on(), messages_of(use_case, labelled))
-        mills.append(speed)
-        say(f"round {number + 1}: Millrace on {log} {speed:,.0f} events/s, ratio {speed / bares[-1]:.3f}")
-        batches.append(batch)
-        scores.append(score)
-    ratios = [mill / bare for bare, mill in zip(bares, mills, strict=True)]
-    speed = round(statistics.median(mills), 1)
+        found.append(Round(events / seconds, speed, batch, score))
+        say(f"round {number + 1}: Millrace on {log} {speed:,.0f} events/s, ratio {speed / found[-1].bare:.3f}")
+    return _summed(found, use_case=new_use_case(0).name, log=log, events=events)
+
+
+def _summed(rounds: Sequence[Round], *, use_case: str, log: str, events: int) -> Bench:
+    ratios = [it.millrace / it.bare for it in rounds]
+    speed = round(statistics.median(it.millrace for it in rounds), 1)
     return Bench(
-        use_case=new_use_case(0).name,
+        use_case=use_case,
         log=log,
         events=events,
         ratio=round(statistics.median(ratios), 3),
-        bare_events_per_second=round(statistics.median(bares), 1),
+        bare_events_per_second=round(statistics.median(it.bare for it in rounds), 1),
         millrace_events_per_second=speed,
         ratios=[round(it, 3) for it in ratios],
-        mean_batch=round(statistics.mean(batches), 1),
-        by_shards={"1": {"events_per_second": speed, "score": round(scores[-1], 4)}},
+        mean_batch=round(statistics.mean(it.batch for it in rounds), 1),
+        by_shards={"1": {"events_per_second": speed, "score": round(rounds[-1].score, 4)}},
     )
 
 

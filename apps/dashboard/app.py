@@ -13,6 +13,7 @@ from starlette.types import ASGIApp
 from apps.dashboard import headers
 from apps.dashboard.broadcast import Viewer
 from apps.dashboard.components.font import font
+from apps.dashboard.components.mark import MARK
 from apps.dashboard.components.view import Expression
 from apps.dashboard.known import Known
 from apps.dashboard.pages.overview import overview
@@ -58,7 +59,7 @@ app = rx.App(
     app_wraps={(50, "Font"): lambda _: font()},
     toaster=None,
     head_components=[
-        rx.el.link(rel="icon", href="/mark.svg", type="image/svg+xml"),
+        rx.el.link(rel="icon", href=MARK, type="image/svg+xml"),
     ],
     api_transformer=served,
 )

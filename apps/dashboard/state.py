@@ -161,8 +161,10 @@ class Ask(rx.State):
         yield
         event, trouble = await _example(name)
         async with self:
+            if self.busy != "randomize":
+                return  # Predict overtook it: what was asked stays in the form
             self.busy, self.trouble = "", trouble
-            if event:
+            if event and self.about == name:
                 self.fields, self.version = form.filled(self.fields, event), self.version + 1
 
     @rx.event(background=True)

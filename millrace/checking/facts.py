@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 
 from millrace.checking.findings import Finding, Level
 from millrace.checking.places import Places
-from millrace.checking.sample import Sample, available
-from millrace.domain.facts import Event, Label
+from millrace.checking.sample import Sample
+from millrace.domain.facts import Event, Label, available_at
 from millrace.domain.tasks import Classification, Clustering
 from millrace.domain.times import SECOND
 from millrace.domain.usecase import AnyUseCase, Fact, Features
@@ -55,7 +55,7 @@ class Facts:
     def _features(self) -> Iterator[Finding]:
         memory, told = Memory(self._case), set[str]()
         for event in islice(self._events, LOOKED_AT):
-            at = available(event)
+            at = available_at(event)
             try:
                 first, second = (self._case.features(event, memory.seen(event, at)) for _ in range(2))
                 memory.saw(event, at)
@@ -177,7 +177,7 @@ class Facts:
     def _patience(self, pairs: Sequence[tuple[Any, Any]]) -> Iterator[Finding]:
         truth = self._case.task.truth
         assert truth is not None
-        waits = [available(label) - available(event) for event, label in pairs]
+        waits = [available_at(label) - available_at(event) for event, label in pairs]
         late = sum(it > truth.patience for it in waits) / len(waits)
         if late > 0.01:
             needed = quantiles(waits, n=100)[98] / SECOND / 3600

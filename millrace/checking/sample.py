@@ -12,9 +12,8 @@ import msgspec
 from msgspec import inspect
 
 from millrace.domain.errors import UseCaseError
-from millrace.domain.facts import Event
+from millrace.domain.facts import available_at
 from millrace.domain.simulation import Drifts
-from millrace.domain.times import Micros, micros
 from millrace.domain.usecase import AnyUseCase, Fact
 
 BEGINS = datetime(2024, 1, 1, tzinfo=UTC)
@@ -56,12 +55,7 @@ def made_up(use_case: AnyUseCase, count: int) -> list[Fact]:
             its[use_case.of_field] = getattr(event, use_case.id_field)
             known = at + timedelta(microseconds=chance.uniform(0.1, 1) * wait)
             facts.append(_drawn(truth.label, chance, number, **{**its, "known_at": known}))
-    return sorted(facts, key=available)
-
-
-def available(fact: Fact) -> Micros:
-    """Return when a fact could be known."""
-    return micros(fact.occurred_at if isinstance(fact, Event) else fact.known_at)
+    return sorted(facts, key=available_at)
 
 
 def _shared(use_case: AnyUseCase) -> set[str]:

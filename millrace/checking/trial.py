@@ -19,8 +19,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from millrace.checking.sample import available
-from millrace.domain.facts import Event
+from millrace.domain.facts import Event, available_at
 from millrace.domain.usecase import AnyUseCase, Fact, Features
 from millrace.learning.digest import digest
 from millrace.learning.learner import Learner
@@ -60,7 +59,7 @@ class Ending(msgspec.Struct, frozen=True):
 def trial(use_case: AnyUseCase, file: Path, facts: Sequence[Fact]) -> Trial:
     """Learn facts whole, and from three checkpoints in a child."""
     learner = Learner(use_case)
-    met = [Met(available(it), it) for it in facts]
+    met = [Met(available_at(it), it) for it in facts]
     step = max(len(met) // (POINTS + 1), 1)
     outcomes: list[list[Outcome]] = []
     kept: list[dict[str, bytes]] = []
@@ -135,7 +134,7 @@ def again(folder: Path) -> list[Ending]:
     use_case = load_file(Path(file))
     decode = msgspec.json.decode
     facts: list[Fact] = [decode(it, type=use_case.event if event else use_case.label) for event, it in lines]
-    met = [Met(available(it), it) for it in facts]
+    met = [Met(available_at(it), it) for it in facts]
     endings = []
     for point, parts in enumerate(kept, 1):
         learner = restore(use_case, parts)

@@ -8,6 +8,8 @@ from typing import Annotated, Any, dataclass_transform
 import msgspec
 from msgspec import Meta
 
+from millrace.domain.times import Micros, micros
+
 Moment = Annotated[datetime, Meta(tz=True)]
 """A moment with its time zone; RFC 3339 on the wire."""
 
@@ -32,3 +34,8 @@ class Label(msgspec.Struct, metaclass=_Frozen, frozen=True, kw_only=True):
     """The truth about an event, later: it names its event and says when it became known."""
 
     known_at: Moment
+
+
+def available_at(fact: Event | Label) -> Micros:
+    """Return when a fact could be known: an event when it happened, a label when its truth came out."""
+    return micros(fact.occurred_at if isinstance(fact, Event) else fact.known_at)

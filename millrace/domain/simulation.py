@@ -13,7 +13,8 @@ from typing import NamedTuple
 import msgspec
 
 from millrace.domain.errors import UseCaseError
-from millrace.domain.facts import Event, Label
+from millrace.domain.facts import Event, Label, available_at
+from millrace.domain.times import micros
 
 
 class Played(NamedTuple):
@@ -129,13 +130,8 @@ def by_day(
         return in_order(world(seed), drifts, 0)
 
     def play_from(seed: int, drifts: Drifts, day: int) -> Iterator[Played]:
-        since = begins + timedelta(days=day)
+        since = micros(begins + timedelta(days=day))
         playing = in_order(world(seed), drifts, max(0, day - days_back))
-        return (it for it in playing if available(it.fact) >= since)
+        return (it for it in playing if available_at(it.fact) >= since)
 
     return Simulator(play, scenarios, begins, about, events_per_day, play_from)
-
-
-def available(fact: Event | Label) -> datetime:
-    """Return when a fact could be known."""
-    return fact.occurred_at if isinstance(fact, Event) else fact.known_at

@@ -13,9 +13,8 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from millrace.adapters.archive.recorded import available_at
 from millrace.domain.errors import UseCaseError
-from millrace.domain.facts import Label
+from millrace.domain.facts import Label, available_at
 from millrace.domain.tasks import Clustering
 from millrace.domain.times import Micros
 from millrace.domain.usecase import AnyUseCase, Fact, Features

@@ -5,8 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 
-from millrace.adapters.archive.recorded import available_at
-from millrace.domain.facts import Event
+from millrace.domain.facts import Event, available_at
 from millrace.domain.tasks import Clustering
 from millrace.domain.times import Micros
 from millrace.domain.usecase import AnyUseCase, Fact

@@ -8,9 +8,8 @@ from typing import NamedTuple
 
 import msgspec
 
-from millrace.checking.sample import available
 from millrace.checking.trial import Met
-from millrace.domain.facts import Event
+from millrace.domain.facts import Event, available_at
 from millrace.domain.records import Score
 from millrace.domain.times import micros
 from millrace.domain.usecase import AnyUseCase, Fact, Features
@@ -47,7 +46,7 @@ def replay(use_case: AnyUseCase, facts: Iterable[Fact], *, until: datetime | Non
     """
     learner = Learner(use_case)
     read = [msgspec.json.decode(msgspec.json.encode(it), type=type(it)) for it in facts]
-    met = [Met(available(it), it) for it in sorted(read, key=_order)]
+    met = [Met(available_at(it), it) for it in sorted(read, key=_order)]
     outcomes = list(learner.meet(met))
     outcomes += learner.advance(learner.time + 1 if until is None else max(micros(until), learner.time))
     foreseen = [it for it in outcomes if isinstance(it, Foreseeing)]
@@ -65,4 +64,4 @@ def replay(use_case: AnyUseCase, facts: Iterable[Fact], *, until: datetime | Non
 
 
 def _order(fact: Fact) -> tuple[int, bool]:
-    return available(fact), not isinstance(fact, Event)
+    return available_at(fact), not isinstance(fact, Event)

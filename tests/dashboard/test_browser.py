@@ -94,7 +94,7 @@ def complaints(tab: playwright.Page) -> list[str]:
     heard: list[str] = []
     tab.on("pageerror", lambda error: heard.append(str(error)))
     tab.on("console", lambda it: heard.append(it.text) if it.type == "error" else None)
-    tab.on("requestfailed", lambda it: heard.append(it.url) if "/_event" not in it.url else None)
+    tab.on("requestfailed", lambda it: heard.append(f"{it.url} {it.failure}") if "/_event" not in it.url else None)
     return heard
 
 
@@ -114,6 +114,7 @@ def test_a_visitor_sees_what_is_learnt_asks_and_is_answered(
         expect(tab.locator("#versions tbody tr").first).to_contain_text("champion")
         expect(tab.locator("#alarms tbody tr").first).to_contain_text("linear errs more than it did")
 
+        expect(tab.locator("#field-parcel_id")).not_to_have_value("")
         first = tab.locator("#field-parcel_id").input_value()
         tab.get_by_role("button", name="Randomize all fields").click()
         expect(tab.locator("#field-parcel_id")).not_to_have_value(first)

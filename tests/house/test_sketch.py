@@ -14,7 +14,7 @@ import pytest
 
 from docs.examples.parcel_delay import Delivered, Parcel, parcel_delay
 from millrace import Fact
-from millrace.adapters.archive.recorded import available_at
+from millrace.domain.facts import available_at
 from millrace.rehearsal import rehearse
 
 ROOT = Path(__file__).parents[2]

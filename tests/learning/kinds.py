@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from millrace import Candidate, Clustering, Event, Features, Id, Key, Label, Model, Of, Profiles, Truth, UseCase
-from millrace.domain.times import micros
+from millrace.domain.facts import available_at
 from millrace.domain.usecase import Fact
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
@@ -112,4 +112,4 @@ class Met:
 
     def __init__(self, fact: Fact) -> None:
         self.fact = fact
-        self.time = micros(fact.occurred_at if isinstance(fact, Event) else fact.known_at)
+        self.time = available_at(fact)

@@ -23,7 +23,7 @@ from millrace import (
     decayed_mean,
 )
 from millrace.domain.errors import UseCaseError
-from millrace.domain.times import micros
+from millrace.domain.facts import available_at
 from millrace.learning.digest import digest
 from millrace.learning.learner import Learner
 from millrace.learning.states import checkpoint_parts, restore
@@ -91,7 +91,7 @@ def chargeback(name: str, minute: float, card: str = "c") -> Chargeback:
 
 
 def met(*facts: Event | Label) -> list[Met]:
-    timed = [(micros(f.occurred_at if isinstance(f, Event) else f.known_at), f) for f in facts]  # type: ignore[attr-defined]
+    timed = [(available_at(f), f) for f in facts]  # type: ignore[attr-defined]
     return [Met(time, fact) for time, fact in sorted(timed, key=lambda it: it[0])]
 
 

@@ -28,6 +28,7 @@ from millrace.adapters.bus.memory import MemoryBus, MemoryCluster, MemoryWriter
 from millrace.adapters.bus.port import Bus, Message, Record, TopicPartition
 from millrace.adapters.checkpoints.index import CheckpointIndex
 from millrace.adapters.checkpoints.memory import MemoryStore
+from millrace.domain.facts import available_at
 from millrace.domain.times import Micros
 from producers.producer import Producer
 from producers.recording import Recording
@@ -70,7 +71,7 @@ def recording(count: int = 60, depots: int = 5) -> Recording:
         at = START + timedelta(minutes=number)
         facts.append(Parcel(occurred_at=at, parcel_id=f"p{number}", depot=f"d{number % depots}"))
         facts.append(Delivered(known_at=at + timedelta(seconds=90), parcel_id=f"p{number}", minutes_late=1.5))
-    facts.sort(key=lambda it: it.occurred_at if isinstance(it, Event) else it.known_at)
+    facts.sort(key=available_at)
     return Recording(parcels, facts)
 
 

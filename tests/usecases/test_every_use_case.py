@@ -12,10 +12,9 @@ import msgspec
 import pytest
 
 from millrace.adapters.archive.recorded import load
-from millrace.domain.facts import Event, Label
+from millrace.domain.facts import Event, Label, available_at
 from millrace.domain.metrics import badness
 from millrace.domain.tasks import Classification
-from millrace.domain.times import micros
 from millrace.domain.usecase import AnyUseCase, Fact
 from millrace.learning.digest import digest
 from millrace.learning.learner import Learner
@@ -50,7 +49,7 @@ class Met:
 
     def __init__(self, fact: Fact) -> None:
         self.fact = fact
-        self.time = micros(fact.occurred_at if isinstance(fact, Event) else fact.known_at)
+        self.time = available_at(fact)
 
 
 @pytest.fixture(params=names())

@@ -12,9 +12,9 @@ import msgspec
 import pytest
 
 from millrace.domain.errors import UseCaseError
-from millrace.domain.facts import Event
+from millrace.domain.facts import Event, available_at
 from millrace.domain.metrics import badness
-from millrace.domain.simulation import Drift, Drifts, Simulator, available
+from millrace.domain.simulation import Drift, Drifts, Simulator
 from millrace.domain.tasks import Classification, Clustering
 from millrace.domain.usecase import AnyUseCase
 from millrace.learning.contest import score_for
@@ -59,7 +59,7 @@ def test_the_same_seed_is_the_same_bytes(case: AnyUseCase) -> None:
 def test_facts_come_in_the_order_in_which_they_could_be_known(case: AnyUseCase) -> None:
     """And no label before its event."""
     facts, known = stream(case.name).facts, set()
-    times = [available(it) for it in facts]
+    times = [available_at(it) for it in facts]
     assert times == sorted(times)
     for fact in facts:
         if isinstance(fact, Event):

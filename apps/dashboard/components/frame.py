@@ -9,6 +9,7 @@ from reflex.style import resolved_color_mode, toggle_color_mode
 from reflex_components_core.core.banner import has_connection_errors  # type: ignore[import-untyped]
 from reflex_components_core.react_router.dom import ReactRouterLink  # type: ignore[import-untyped]
 
+from apps.dashboard.components.mark import MARK
 from apps.dashboard.components.view import Expression, View
 from apps.dashboard.state import Shell
 
@@ -32,7 +33,7 @@ def _head() -> View:
         rx.el.div(
             link(
                 "/",
-                rx.el.img(src="/mark.svg", alt="", width="28", height="28"),
+                rx.el.img(src=MARK, alt="", width="28", height="28"),
                 rx.el.span("Millrace"),
                 class_name="brand",
             ),

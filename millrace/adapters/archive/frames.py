@@ -8,9 +8,8 @@ from typing import Any
 
 import msgspec
 
-from millrace.adapters.archive.recorded import available_at
 from millrace.domain.errors import Refused
-from millrace.domain.facts import Event
+from millrace.domain.facts import Event, available_at
 from millrace.domain.usecase import AnyUseCase, Fact
 
 

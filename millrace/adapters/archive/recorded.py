@@ -9,14 +9,8 @@ from pathlib import Path
 
 from millrace.adapters.archive.opening import Meter, Progress, opened, size
 from millrace.domain.errors import NotReady, UseCaseError
-from millrace.domain.facts import Event
-from millrace.domain.times import Micros, micros
+from millrace.domain.facts import Event, available_at
 from millrace.domain.usecase import Fact, PackageFile, Recorded, Row
-
-
-def available_at(fact: Fact) -> Micros:
-    """Return when a fact could be known: an event when it happened, a label when its truth came out."""
-    return micros(fact.occurred_at if isinstance(fact, Event) else fact.known_at)
 
 
 def load(source: Recorded, progress: Progress | None = None) -> list[Fact]:

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from millrace.adapters.archive.opening import Meter, Progress
-from millrace.adapters.archive.recorded import available_at, load, order
+from millrace.adapters.archive.recorded import load, order
 from millrace.adapters.archive.rows import LINE, Bad, expect, rows_of
 from millrace.domain.errors import UseCaseError
-from millrace.domain.facts import Event, Label
+from millrace.domain.facts import Event, Label, available_at
 from millrace.domain.sources import Files, Side, Table
 from millrace.domain.times import rfc3339
 from millrace.domain.usecase import AnyUseCase, Fact, Recorded
