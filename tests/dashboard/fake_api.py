@@ -147,6 +147,9 @@ class FakeApi:
         self.degraded = degraded
         self.empty = empty
         self.random = random.Random()
+        self.drawing = True
+        """Whether an example is drawn; one that is asked for meanwhile waits."""
+        self.drawn = 0
 
     def detail(self) -> dict[str, Any]:
         stream = self.stream
@@ -228,6 +231,12 @@ class FakeApi:
             },
             "samples": [self.example()],
         }
+
+    async def draw(self) -> dict[str, Any]:
+        while not self.drawing:
+            await asyncio.sleep(0.01)
+        self.drawn += 1
+        return self.example()
 
     def example(self) -> dict[str, Any]:
         pick = self.random
@@ -362,7 +371,7 @@ def routes(fake: FakeApi) -> Iterator[Route]:
         return JSONResponse({"use_case": "parcel-delay", "versions": fake.versions()})
 
     async def example(_: Request) -> JSONResponse:
-        return JSONResponse(fake.example())
+        return JSONResponse(await fake.draw())
 
     async def predict(request: Request) -> JSONResponse:
         event = await request.json()

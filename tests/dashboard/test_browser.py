@@ -137,6 +137,26 @@ def test_a_visitor_sees_what_is_learnt_asks_and_is_answered(
     assert complaints == []
 
 
+def test_an_example_that_comes_late_leaves_what_was_asked_about(tab: playwright.Page, api_port: int) -> None:
+    """Predict, pressed before "Randomize" was answered, is about what stands in the form, and it stays there."""
+    expect, fake = playwright.expect, FakeApi()
+    with running(fake, api_port):
+        tab.goto("/use-case/parcel-delay")
+        expect(tab.locator("#field-parcel_id")).not_to_have_value("")
+        tab.fill("#field-parcel_id", "P-1")
+        fake.drawing, drawn = False, fake.drawn
+        tab.evaluate("for (const id of ['randomize', 'predict']) document.getElementById(id).click()")
+        expect(tab.locator("#answer-state")).to_be_visible()
+        fake.drawing = True
+        while fake.drawn == drawn:
+            tab.wait_for_timeout(20)
+        tab.get_by_role("button", name="Predict").click()
+        tab.fill("#field-distance", "5000")
+        tab.get_by_role("button", name="Predict").click()
+        expect(tab.locator("#error-distance")).to_be_visible()
+        expect(tab.locator("#field-parcel_id")).to_have_value("P-1")
+
+
 def test_pages_recover_by_themselves(tab: playwright.Page, pages: Pages, api_port: int) -> None:
     """The API goes and comes back, then the pages' own server does: what is shown goes on, nothing is reloaded."""
     expect = playwright.expect
