@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
@@ -32,14 +35,24 @@ def build(force: bool = False) -> Path:
     Pages that were packaged with these very sources are taken as they are. Raises `SettingsError` when building is
     needed and cannot be done.
     """
-    working = prepare()
-    if _stamp(PACKAGED) == sources() and not force:
-        return PACKAGED
-    web = working / ".web"
-    if _stamp(web) != sources() or force:
-        _run(working)
-        (web / STAMP).write_text(sources())
-    return web
+    with _alone(settings().pages_folder()):
+        working = prepare()
+        if _stamp(PACKAGED) == sources() and not force:
+            return PACKAGED
+        web = working / ".web"
+        if _stamp(web) != sources() or force:
+            _run(working)
+            (web / STAMP).write_text(sources())
+        return web
+
+
+@contextmanager
+def _alone(working: Path) -> Iterator[None]:
+    """Let one process at a time build in a folder: another waits, and finds the pages built."""
+    working.mkdir(parents=True, exist_ok=True)
+    with (working / ".building").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def prepare() -> Path:
