@@ -1,8 +1,10 @@
-"""`millrace new`: writes the file of a use case that runs at once."""
+"""`millrace new`: writes the file of a use case that runs at once.
 
-from millrace.drafting.columns import Column, Wishes, labels_looked_at, looked_at
-from millrace.drafting.mapping import Labelled
-from millrace.drafting.reading import look
+`topics.of_topics` is not offered here: it needs a client of the log, and files do not.
+"""
+
+from millrace.drafting.basis import Basis, of_files
+from millrace.drafting.columns import Column, Wishes
 from millrace.drafting.text import draft
 
-__all__ = ["Column", "Labelled", "Wishes", "draft", "labels_looked_at", "look", "looked_at"]
+__all__ = ["Basis", "Column", "Wishes", "draft", "of_files"]

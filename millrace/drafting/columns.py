@@ -23,7 +23,7 @@ FREE_TEXT = 0.3
 class Wishes(NamedTuple):
     """Columns the author named, and how long after an event its label is known when no column says it.
 
-    `later` are columns that are known only with the label.
+    `later` are columns that are known only with the label; `of` is the one that names the event, among labels elsewhere.
     """
 
     target: str | None = None
@@ -33,6 +33,7 @@ class Wishes(NamedTuple):
     known_at: str | None = None
     delay: str = "1h"
     later: tuple[str, ...] = ()
+    of: str | None = None
 
 
 class Column(NamedTuple):
@@ -83,21 +84,26 @@ def looked_at(rows: Rows, wishes: Wishes, learnt: bool = True) -> list[Column]:
 
 
 def labels_looked_at(rows: Rows, events: Sequence[Column], wishes: Wishes) -> list[Column]:
-    """Return what each column of a file of labels is for; raise `Refused` where it names no event and has no target."""
+    """Return what each column of a table of labels is for; raise `Refused` where it has none to learn, or one named is not there.
+
+    What the events do not say goes before what labels repeat of them.
+    """
     seen = _seen(rows)
-    roles: dict[str, Role] = {}
-    own_id = next((it.column for it in events if it.role == "id"), None)
-    if own_id in seen:
-        roles[own_id] = "of"
-    known = wishes.known_at or next((name for name, it in seen.items() if it.kind == "time"), None)
-    if known:
+    for name in (wishes.of, wishes.known_at):
+        if name is not None and name not in seen:
+            raise Refused(f"the labels have no column {name!r}; they have: {', '.join(seen)}", field=name)
+    of = wishes.of or next((it.column for it in events if it.role == "id" and it.column in seen), None)
+    roles: dict[str, Role] = {of: "of"} if of else {}
+    told = {it.column for it in events}
+    new = sorted((it for it in seen if it not in roles), key=lambda it: (it.startswith("$"), it in told))
+    if known := wishes.known_at or next((it for it in new if seen[it].kind == "time"), None):
         roles[known] = "known_at"
-    target = wishes.target or _last(seen, [it for it in seen if it not in roles])
+    target = wishes.target or _last(seen, [it for it in new if it not in told]) or _last(seen, new)
     if target is None or target not in seen:
-        raise Refused(f"the file of labels has no column to learn; it has: {', '.join(seen)}. Name one with --target")
+        raise Refused(f"the labels have no column to learn; they have: {', '.join(seen)}. Name one with --target")
     roles[target] = "target"
     taken: set[str] = set()
-    named = {it for it in (wishes.target, wishes.known_at) if it}
+    named = {it for it in (wishes.target, wishes.known_at, wishes.of) if it}
     return [_column(name, seen[name], role, named, taken) for name, role in roles.items()]
 
 
@@ -176,7 +182,7 @@ def _is_unique(it: _Seen) -> bool:
 
 
 def _last(seen: Mapping[str, _Seen], free: Sequence[str]) -> str | None:
-    fitting = [it for it in free if seen[it].kind in ("number", "whole", "yes-no")]
+    fitting = [it for it in free if seen[it].kind in ("number", "whole", "yes-no") and not it.startswith("$")]
     return fitting[-1] if fitting else None
 
 

@@ -1,4 +1,4 @@
-"""The `source=` of a drafted use case: how the columns of its files become the fields of its events and labels."""
+"""The `source=` of a drafted use case on files: how their columns become the fields of its events and labels."""
 
 from __future__ import annotations
 
@@ -20,19 +20,14 @@ class When(NamedTuple):
     moved: int = 0
 
 
-class Labelled(NamedTuple):
-    """A second file, with the truth: how it is laid out, and what its columns are for."""
-
-    table: Table
-    columns: Sequence[Column]
-
-
-def source(table: Table, columns: Sequence[Column], when: When, labelled: Labelled | None) -> list[str]:
-    """Return the lines of `source=Files(…)`."""
+def of_files(
+    table: Table, columns: Sequence[Column], when: When, other: Table | None, truth: Sequence[Column]
+) -> list[str]:
+    """Return the lines of `source=Files(…)`; `other` is a second table, with the truth, and `truth` what its columns are for."""
     by: By = {it.role: it for it in columns if it.role != "field"}
     events = _table(table, "events", _of_events(columns, by, when))
-    if labelled:
-        labels = _table(labelled.table, "labels", _of_other_labels(table, by, labelled, when))
+    if other:
+        labels = _table(other, "labels", _of_other_labels(table, by, truth, when))
     else:
         labels = _table(table, "labels", _of_same_labels(by, when))
     return ["    source=Files(", *events, *labels, "    ),"]
@@ -61,8 +56,8 @@ def _of_events(columns: Sequence[Column], by: By, when: When) -> list[str]:
     if key:
         said.append(f"key={quoted(key.column)},")
     fields = [it for it in columns if it.role == "field" and it.kind != "time"]
-    said += _fields([it for it in fields if _needs_saying(it)])
-    said += [*_time(by["time"], "are times without a zone UTC?"), *_moved(when)]
+    said += fields_from([it for it in fields if needs_saying(it)])
+    said += [*time_at(by["time"], "are times without a zone UTC?"), *moved_on(when)]
     if key and key.missing:
         said.append(f'fill={{{quoted(key.field)}: "missing"}},')
     return said + _only_with(by["time"])
@@ -70,26 +65,26 @@ def _of_events(columns: Sequence[Column], by: By, when: When) -> list[str]:
 
 def _of_same_labels(by: By, when: When) -> list[str]:
     target, known = by["target"], by.get("known_at")
-    said = [f"of={quoted(_id(by))},", *_fields([target] if _needs_saying(target) else [])]
+    said = [f"of={quoted(_id(by))},", *fields_from([target] if needs_saying(target) else [])]
     if known:
-        return [*said, *_time(known, ""), *_moved(when), *_only_with(known)]
-    return [*said, *_time(by["time"], ""), *_after(when), *_only_with(by["time"])]
+        return [*said, *time_at(known, ""), *moved_on(when), *_only_with(known)]
+    return [*said, *time_at(by["time"], ""), *_after(when), *_only_with(by["time"])]
 
 
-def _of_other_labels(table: Table, by: By, labelled: Labelled, when: When) -> list[str]:
+def _of_other_labels(table: Table, by: By, truth: Sequence[Column], when: When) -> list[str]:
     """Return how a second file is read: its time is its own, or its event's, which is joined to it."""
-    its: By = {it.role: it for it in labelled.columns}
+    its: By = {it.role: it for it in truth}
     target, known, of = its["target"], its.get("known_at"), its.get("of")
-    said = [f"of={quoted(of.column if of else LINE)},", *_fields([target] if _needs_saying(target) else [])]
+    said = [f"of={quoted(of.column if of else LINE)},", *fields_from([target] if needs_saying(target) else [])]
     if known:
-        return [*said, *_time(known, ""), *_moved(when), *_only_with(known)]
+        return [*said, *time_at(known, ""), *moved_on(when), *_only_with(known)]
     its_event = by["time"]
     if of is None or its_event.column == LINE:
-        return [*said, *_time(its_event, ""), *_after(when)]
+        return [*said, *time_at(its_event, ""), *_after(when)]
     separator = f", separator={quoted(table.separator)}" if table.separator != "," else ""
     on = f"on={quoted(of.column)}, by={quoted(_id(by))}"
     said.append(f'joined={{"event": Side({quoted(table.path)}, {on}{separator})}},')
-    return [*said, *_time(its_event._replace(column=f"event.{its_event.column}"), ""), *_after(when)]
+    return [*said, *time_at(its_event._replace(column=f"event.{its_event.column}"), ""), *_after(when)]
 
 
 def _after(when: When) -> list[str]:
@@ -97,7 +92,8 @@ def _after(when: When) -> list[str]:
     return [asked, f"after={quoted((f'{when.moved}d' if when.moved else '') + when.delay)},"]
 
 
-def _moved(when: When) -> list[str]:
+def moved_on(when: When) -> list[str]:
+    """Return the line that moves times on to when clocks count."""
     if not when.moved:
         return []
     return [
@@ -110,7 +106,8 @@ def _id(by: By) -> str:
     return by["id"].column if "id" in by else LINE
 
 
-def _needs_saying(it: Column) -> bool:
+def needs_saying(it: Column) -> bool:
+    """Tell whether a field is not simply the column of its own name."""
     return it.column != it.field or _is_told_in_words(it)
 
 
@@ -119,20 +116,30 @@ def _is_told_in_words(it: Column) -> bool:
     return any(text.lower() not in ("true", "false", "0", "1") for text in it.texts)
 
 
-def _fields(columns: Sequence[Column]) -> list[str]:
+def fields_from(columns: Sequence[Column], nested: bool = False) -> list[str]:
+    """Return the lines of `fields={…}`; with `nested`, names with dots are ways into what a row holds."""
     if not columns:
         return []
-    return ["fields={", *(f"    {quoted(it.field)}: {_from(it)}," for it in columns), "},"]
+    return ["fields={", *(f"    {quoted(it.field)}: {_from(it, nested)}," for it in columns), "},"]
 
 
-def _from(it: Column) -> str:
+def _from(it: Column, nested: bool) -> str:
     if not _is_told_in_words(it):
         return quoted(it.column)
     told = ", ".join(f"{quoted(text)}: {text.lower() in TRUE}" for text in it.texts)
-    return f"lambda row: {{{told}}}.get(row[{quoted(it.column)}])"
+    return f"lambda row: {{{told}}}.get({reached(it.column) if nested else f'row[{quoted(it.column)}]'})"
 
 
-def _time(it: Column, asked: str) -> list[str]:
+def reached(path: str, row: str = "row") -> str:
+    """Return the expression for what a path names in a row; it is `None` where the row has no such thing."""
+    *outer, name = path.split(".")
+    for step in outer:
+        row = f"({row}.get({quoted(step)}) or {{}})"
+    return f"{row}.get({quoted(name)})"
+
+
+def time_at(it: Column, asked: str) -> list[str]:
+    """Return the lines of `time=…`, with the question where it is a guess."""
     if it.column == LINE:
         asked = "no column says when, so a row comes a minute after the one before: what does its order mean?"
         return [f"# ASK: {asked}", f'time=Time(lambda row: 946_684_800 + 60 * row["{LINE}"], "s"),  # from 2000 on']

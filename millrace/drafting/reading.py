@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from millrace.adapters.archive.opening import Meter, opened
 from millrace.adapters.archive.rows import Bad, expect, rows_of
 from millrace.domain.errors import Refused
-from millrace.domain.sources import Table
+from millrace.domain.sources import Table, Topic
 from millrace.drafting.values import is_number
 
 LOOKED_AT = 200_000
@@ -23,10 +23,15 @@ Rows = Sequence[Mapping[str, Any]]
 
 
 class Looked(NamedTuple):
-    """A file, how it is laid out, and its first rows; nested fields are named by their paths."""
+    """A file and its first rows, or a topic and its newest: how it is laid out; nested fields are named by their paths."""
 
-    table: Table
+    table: Table | Topic
     rows: Rows
+
+    @property
+    def name(self) -> str:
+        """The file's path, the topic's name."""
+        return self.table.path if isinstance(self.table, Table) else self.table.name
 
 
 def look(path: Path) -> Looked:

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
-from millrace.drafting.columns import Column, Wishes
-from millrace.drafting.mapping import Labelled, When, names, source
-from millrace.drafting.reading import Looked
-from millrace.drafting.spans import spans
+from millrace.domain.sources import Table, Topic
+from millrace.drafting.basis import Basis
+from millrace.drafting.columns import Column
+from millrace.drafting.mapping import When, names, of_files
+from millrace.drafting.spans import Spans, spans
+from millrace.drafting.topic_mapping import of_topics
 
 TYPES = {"number": "float", "whole": "int", "yes-no": "bool", "text": "str", "time": "datetime"}
 
 HEAD = '''"""{question}
 
-Drafted from {file}. Each line marked ASK is a guess: read it, then take the mark away. Run it: python {module}.py
+Drafted from {file}. Each line marked ASK is a guess: read it, then take the mark away. Run it: {run}
 """
 
 from __future__ import annotations
@@ -86,83 +89,131 @@ def tree() -> Model:
     }},
 {source}
 {silence})
-
+{tail}'''
+TAIL = """
 
 if __name__ == "__main__":
     print({module}.rehearse())
-'''
+"""
 
-NAMES = (
+ALWAYS = (
     "Candidate",
     "Event",
     "Features",
-    "Files",
     "Id",
     "Key",
     "Label",
     "Model",
     "Of",
     "Profiles",
-    "Side",
-    "Table",
     "Time",
     "Truth",
     "UseCase",
     "decayed_mean",
 )
-"""What a draft may need of `millrace`, beside its task."""
+"""What every draft needs of `millrace`, beside its task."""
+IN_SOURCES = ("Avro", "Debezium", "Files", "JsonSchema", "Protobuf", "Side", "Table", "Topic", "Topics")
+"""What some sources need."""
 PATIENCE = 30
 """Days for which a label is waited, and how long a stream may be silent, where the table says nothing else."""
 REGRESSION_TREE = 'HoeffdingTreeRegressor(leaf_prediction="mean", max_depth=8, memory_estimate_period=10**12)'
 YES_NO_TREE = "HoeffdingTreeClassifier(max_depth=8, memory_estimate_period=10**12)"
 
 
-def draft(
-    name: str, question: str, looked: Looked, columns: Sequence[Column], wishes: Wishes, labelled: Labelled | None
-) -> str:
-    """Return the text of a use case on a table's columns, its labels among them or in a second table."""
-    by: dict[str, Column] = {it.role: it for it in [*columns, *(labelled.columns if labelled else ())]}
-    told = [it for it in columns if it.role == "field" and it.kind != "time"]
-    fields = [it for it in told if it.column not in wishes.later]
-    target, key = by["target"], by.get("key")
-    yes_no = target.kind == "yes-no"
-    own_id = by["id"].field if "id" in by else "row"
-    task = "Classification" if yes_no else "Regression"
-    profiles = ["overall", *(["usual"] if key else [])]
-    lying = spans(looked.rows, by["time"], None if labelled else by.get("known_at"))
-    drawn = [it for it in columns if it.column not in wishes.later]
-    mapped = source(looked.table, drawn, When(wishes.delay, lying.moved), labelled)
-    stem = "".join(part.title() for part in name.split("-"))
-    files = " and ".join(it.path for it in [looked.table, *([labelled.table] if labelled else [])])
-    return HEAD.format(
-        question=question,
-        file=files,
-        module=name.replace("-", "_"),
-        name=name,
-        names="(\n" + "".join(f"    {it},\n" for it in _imported(task, mapped)) + ")",
-        event=stem,
-        label=f"{stem}Truth",
-        fields="\n".join(_fields(fields, by, own_id)),
-        id=own_id,
-        target=target.field,
-        target_type=TYPES["yes-no" if yes_no else "number"],
-        profiles="\n".join(_profiles(target, key, yes_no)),
-        features="\n".join(_features(fields, key)),
-        numbers=names([it.field for it in fields if it.kind in ("number", "whole")] + profiles),
-        linear="LogisticRegression" if yes_no else "LinearRegression",
-        tree=YES_NO_TREE if yes_no else REGRESSION_TREE,
-        residual="" if yes_no else f', on_residual_of="{profiles[-1]}"',
-        task=task,
-        baselines="\n".join(f'        "{it}": lambda e, seen: seen.{it},' for it in profiles),
-        source="\n".join(mapped),
-        patience=max(PATIENCE, lying.wait + 1),
-        silence=f'    allowed_gap="{2 * lying.silence}d",\n' if 2 * lying.silence > PATIENCE else "",
-    )
+class Asked(NamedTuple):
+    """The question of a draft: the columns with a part in it, the fields of its event, its profiles."""
+
+    by: Mapping[str, Column]
+    fields: Sequence[Column]
+    yes_no: bool
+    profiles: Sequence[str]
+
+    @property
+    def id(self) -> str:
+        """The field that names an event."""
+        return self.by["id"].field if "id" in self.by else "row"
 
 
-def _imported(task: str, mapped: Sequence[str]) -> list[str]:
-    joined = any("Side(" in line for line in mapped)
-    return sorted([*(it for it in NAMES if it != "Side" or joined), task])
+def draft(name: str, basis: Basis) -> str:
+    """Return the text of a use case on what was looked at."""
+    asked = _asked_of(basis)
+    lying = spans(basis.looked.rows, asked.by["time"], None if basis.labelled else asked.by.get("known_at"))
+    mapped = _source(basis, When(basis.wishes.delay, lying.moved))
+    said = {**_heading(name, basis, asked, mapped), **_types(name, asked), **_contest(asked), **_lasting(lying)}
+    return HEAD.format(**said, source="\n".join(mapped))
+
+
+def _asked_of(basis: Basis) -> Asked:
+    by: dict[str, Column] = {it.role: it for it in basis.found}
+    told = [it for it in basis.columns if it.role == "field" and it.kind != "time"]
+    fields = [it for it in told if it.column not in basis.wishes.later]
+    return Asked(by, fields, by["target"].kind == "yes-no", ["overall", *(["usual"] if "key" in by else [])])
+
+
+def _source(basis: Basis, when: When) -> list[str]:
+    """Return the lines of `source=…`."""
+    table, labelled = basis.looked.table, basis.labelled
+    drawn = [it for it in basis.columns if it.column not in basis.wishes.later]
+    if isinstance(table, Table):
+        other = labelled.table if labelled and isinstance(labelled.table, Table) else None
+        return of_files(table, drawn, when, other, labelled.columns if labelled else ())
+    assert labelled is not None, "a record is an event or a label"
+    assert isinstance(labelled.table, Topic), "topics are not mixed with files"
+    return of_topics(table, drawn, when, labelled.table, labelled.columns, labelled.matched)
+
+
+def _heading(name: str, basis: Basis, asked: Asked, mapped: Sequence[str]) -> dict[str, str]:
+    """Return what it is called, and how it is run: on files at once, on topics by a trainer."""
+    module, on_files = name.replace("-", "_"), isinstance(basis.looked.table, Table)
+    run = f"python {module}.py" if on_files else f"millrace up --kafka HOST:PORT --use-case {module}.py"
+    task = "Classification" if asked.yes_no else "Regression"
+    used = [it for it in IN_SOURCES if any(f"{it}(" in line for line in mapped)]
+    return {
+        "name": name,
+        "module": module,
+        "question": f"What will {basis.target.column} be?",
+        "file": " and ".join(dict.fromkeys(it.name for it in (basis.looked, basis.labelled) if it)),
+        "run": run,
+        "names": "(\n" + "".join(f"    {it},\n" for it in sorted([*ALWAYS, *used, task])) + ")",
+        "task": task,
+        "tail": TAIL.format(module=module) if on_files else "",
+    }
+
+
+def _types(name: str, asked: Asked) -> dict[str, str]:
+    """Return the event, the label, the profiles and the features."""
+    stem, target, key = "".join(part.title() for part in name.split("-")), asked.by["target"], asked.by.get("key")
+    return {
+        "event": stem,
+        "label": f"{stem}Truth",
+        "fields": "\n".join(_fields(asked.fields, asked.by, asked.id)),
+        "id": asked.id,
+        "target": target.field,
+        "target_type": TYPES["yes-no" if asked.yes_no else "number"],
+        "profiles": "\n".join(_profiles(target, key, asked.yes_no)),
+        "features": "\n".join(_features(asked.fields, key)),
+    }
+
+
+def _contest(asked: Asked) -> dict[str, str]:
+    """Return who competes."""
+    numbers = [it.field for it in asked.fields if it.kind in ("number", "whole")]
+    return {
+        "numbers": names([*numbers, *asked.profiles]),
+        "linear": "LogisticRegression" if asked.yes_no else "LinearRegression",
+        "tree": YES_NO_TREE if asked.yes_no else REGRESSION_TREE,
+        "residual": "" if asked.yes_no else f', on_residual_of="{asked.profiles[-1]}"',
+        "baselines": "\n".join(f'        "{it}": lambda e, seen: seen.{it},' for it in asked.profiles),
+    }
+
+
+def _lasting(lying: Spans) -> dict[str, object]:
+    """Return how long a label is waited for, and how long the stream may be silent."""
+    silence = 2 * lying.silence
+    return {
+        "patience": max(PATIENCE, lying.wait + 1),
+        "silence": f'    allowed_gap="{silence}d",\n' if silence > PATIENCE else "",
+    }
 
 
 def _fields(fields: Sequence[Column], by: Mapping[str, Column], own_id: str) -> list[str]:

@@ -40,7 +40,7 @@ TRIED, FIRST = 2_000, 25
 
 _WHOLE = re.compile(r"[+-]?\d+")
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
-_OF_TIME = re.compile(r"time|date|stamp|when|(^|_)(ts|at)$", re.IGNORECASE)
+_OF_TIME = re.compile(r"(?i:time|date|stamp|when|(^|[_.])(ts|at|ts_ms)$)|[a-z]At$")
 
 
 def is_nothing(value: Any) -> bool:

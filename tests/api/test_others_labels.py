@@ -10,27 +10,18 @@ import fastavro
 import msgspec
 
 from apps.api.board import Board
-from millrace import Avro, Debezium, Time, Topic, Topics, UseCase
+from millrace import Avro, Debezium, Time, Topic, Topics
 from millrace.adapters.checkpoints.memory import MemoryStore
 from millrace.adapters.schemas.registry import Fetched
 from millrace.adapters.schemas.table import SchemaTable
 from millrace.domain.log import Record, TopicPartition
 from millrace.domain.records import Prediction
 from millrace.domain.usecase import AnyUseCase
-from tests.trainer.world import parcels
+from tests.trainer.world import parcels, with_source
 
 
 def mapped(labels: Topic) -> AnyUseCase:
-    return UseCase(
-        parcels.name,
-        parcels.question,
-        parcels.event,
-        parcels.profiles,
-        features=parcels.features,
-        task=parcels.task,
-        candidates=parcels.candidates,
-        source=Topics(events=Topic("theirs"), labels=labels),
-    )
+    return with_source(parcels, Topics(events=Topic("theirs"), labels=labels))
 
 
 def board_of(use_case: AnyUseCase, schemas: SchemaTable | None = None) -> Board:

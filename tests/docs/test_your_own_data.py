@@ -13,10 +13,10 @@ import msgspec
 import pytest
 
 import millrace
-from millrace import Topics, UseCase
 from millrace.domain.log import Record
 from millrace.learning.decoding import Decoding
 from millrace.usecases import find
+from tests.trainer.world import with_source
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "your-own-data.md").read_text(encoding="utf-8")
@@ -64,19 +64,6 @@ def test_every_source_reads_its_records(folder: Path) -> None:
             assert getattr(fact, "parcel_id", "17") == "17"
             tried += 1
     assert tried == 8
-
-
-def with_source(case: UseCase, source: Topics) -> UseCase:  # type: ignore[type-arg]
-    return UseCase(
-        case.name,
-        case.question,
-        case.event,
-        case.profiles,
-        features=case.features,
-        task=case.task,
-        candidates=case.candidates,
-        source=source,
-    )
 
 
 def test_every_word_of_the_table_is_one_of_the_structs() -> None:

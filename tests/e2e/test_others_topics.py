@@ -19,16 +19,16 @@ from confluent_kafka.serialization import MessageField, SerializationContext
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory, timestamp_pb2
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from millrace import Avro, Debezium, JsonSchema, Protobuf, Time, Topic, Topics, UseCase
+from millrace import Avro, Debezium, JsonSchema, Protobuf, Time, Topic, Topics
 from millrace.adapters.bus.kafka import KafkaBus
 from millrace.adapters.schemas.table import schemas_of
 from millrace.domain.records import DeadLetter
 from millrace.domain.times import micros
-from millrace.domain.usecase import AnyUseCase, Fact
+from millrace.domain.usecase import Fact
 from millrace.rehearsal import rehearse
 from tests.kafka import embedded_bus, embedded_log, real_kafka
 from tests.registry import Registry, registry
-from tests.trainer.world import Delivered, Parcel, World, facts, learn_all, parcels
+from tests.trainer.world import Delivered, Parcel, World, facts, learn_all, parcels, with_source
 from trainer.rebuild import Rebuilding
 from trainer.training import Training
 
@@ -59,25 +59,10 @@ def schemas() -> Iterator[Registry]:
         yield kept
 
 
-def mapped(source: Topics) -> AnyUseCase:
-    """Return the parcels, from somebody else's topics."""
-    return UseCase(
-        parcels.name,
-        parcels.question,
-        parcels.event,
-        parcels.profiles,
-        features=parcels.features,
-        task=parcels.task,
-        candidates=parcels.candidates,
-        baselines=parcels.baselines,
-        source=source,
-    )
-
-
 def world_on(log: Log, tmp_path: Path, source: Topics, schemas: Registry | None = None, **told: object) -> World:
     if schemas:
         told |= {"schema_registry": schemas.url, "schema_registry_user": "reader", "schema_registry_password": "secret"}
-    return World(tmp_path, log[1], mapped(source), idle_timeout=0.3, **told)
+    return World(tmp_path, log[1], with_source(parcels, source), idle_timeout=0.3, **told)
 
 
 def client(schemas: Registry) -> SchemaRegistryClient:
@@ -389,7 +374,7 @@ async def test_others_topics_are_read_and_never_made(tmp_path: Path) -> None:
     """A topic that is missing is told; what is made has our names, behind the prefix."""
     from millrace.domain.errors import NotReady
 
-    world = World(tmp_path, use_case=mapped(IN_DEBEZIUM).under("team-a."))
+    world = World(tmp_path, use_case=with_source(parcels, IN_DEBEZIUM).under("team-a."))
     with pytest.raises(
         NotReady, match=r"there is no topic 'db.public.parcels', which parcels reads; Millrace does not make it"
     ):

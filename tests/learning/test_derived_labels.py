@@ -7,27 +7,17 @@ from typing import Any
 
 import msgspec
 
-from millrace import Topic, Topics, UseCase
+from millrace import Topic, Topics
 from millrace.domain.usecase import AnyUseCase
 from millrace.learning.learner import Learner
 from millrace.learning.states import checkpoint_parts, restore
 from millrace.testing import replay
-from tests.trainer.world import START, Delivered, Parcel, parcels
+from tests.trainer.world import START, Delivered, Parcel, parcels, with_source
 
 
 def deriving(derive: Any) -> AnyUseCase:
     topic = Topic("theirs")
-    return UseCase(
-        parcels.name,
-        parcels.question,
-        parcels.event,
-        parcels.profiles,
-        features=parcels.features,
-        task=parcels.task,
-        candidates=parcels.candidates,
-        baselines=parcels.baselines,
-        source=Topics(events=topic, labels=topic, derive=derive),
-    )
+    return with_source(parcels, Topics(events=topic, labels=topic, derive=derive))
 
 
 def minutes(event: Parcel, label: Delivered) -> Delivered:

@@ -23,6 +23,7 @@ from millrace import (
     Of,
     Profiles,
     Regression,
+    Topics,
     Truth,
     UseCase,
     decayed_mean,
@@ -102,6 +103,21 @@ parcels = UseCase(
     candidates={"linear": Candidate(linear, on_residual_of="usual"), "tree": Candidate(tree)},
     baselines={"usual": lambda p, seen: seen.depot},
 )
+
+
+def with_source(use_case: AnyUseCase, source: Topics) -> AnyUseCase:
+    """Return a use case that learns from somebody else's topics."""
+    return UseCase(
+        use_case.name,
+        use_case.question,
+        use_case.event,
+        use_case.profiles,
+        features=use_case.features,
+        task=use_case.task,
+        candidates=use_case.candidates,
+        baselines=use_case.baselines,
+        source=source,
+    )
 
 
 def facts(n: int, seed: int = 1) -> list[Fact]:

@@ -84,6 +84,10 @@ class KafkaBus:
         """Return how many partitions each topic has; 0 for one that is not there (the embedded log makes it)."""
         return await self._link.partitions(topics)
 
+    async def topics(self) -> dict[str, int]:
+        """Return the topics there are, as far as we may see them, with how many partitions each has."""
+        return await self._link.topics()
+
     async def topic_ids(self, topics: Sequence[str]) -> dict[str, str]:
         """Return each topic's id where the broker has one, else an empty text."""
         return await self._link.topic_ids(topics)

@@ -66,6 +66,11 @@ class Link:
         leaders = await self._ask(lambda client: self._leaders(client, topics))
         return {topic: len(leaders[topic]) for topic in topics}
 
+    async def topics(self) -> dict[str, int]:
+        """Return every topic we may see with how many partitions it has; none is made by asking."""
+        response = await self._ask(lambda client: _send(client, MetadataRequest(None, False)))
+        return {topic: len(partitions) for error, topic, _, partitions in response.topics if not error}
+
     async def create(self, topics: Mapping[str, int]) -> None:
         """Create topics with so many partitions each; one that is there already stays as it is."""
         await self._ask(lambda client: _create(client, topics))

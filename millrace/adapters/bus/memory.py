@@ -165,6 +165,10 @@ class MemoryBus:
         """Return how many partitions each topic has; 0 for one that is not there."""
         return {topic: len(self.cluster.topics.get(topic, ())) for topic in topics}
 
+    async def topics(self) -> dict[str, int]:
+        """Return the topics there are, with how many partitions each has."""
+        return {topic: len(logs) for topic, logs in self.cluster.topics.items()}
+
     async def topic_ids(self, topics: Sequence[str]) -> dict[str, str]:
         """Return each topic's id."""
         return {topic: self.cluster.topic_ids.get(topic, "") for topic in topics}

@@ -69,6 +69,9 @@ class Bus(Protocol):
     async def partitions(self, topics: Sequence[str]) -> dict[str, int]:
         """Return how many partitions each topic has, 0 for one that is not there. For readers: creates none."""
 
+    async def topics(self) -> dict[str, int]:
+        """Return the topics there are, as far as we may see them, with how many partitions each has. Creates none."""
+
     async def topic_ids(self, topics: Sequence[str]) -> dict[str, str]:
         """Return each topic's id where the broker has one, else an empty text."""
 

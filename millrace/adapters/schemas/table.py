@@ -80,7 +80,7 @@ class SchemaTable:
             if fetched is None:
                 lacking = number
             else:
-                self._known[number] = _reader(form, number, fetched)
+                self._known[number] = reader_of(form, number, fetched)
         if lacking:
             raise NotReady(f"the schema registry does not know schema {lacking} (yet)")
 
@@ -101,7 +101,7 @@ class SchemaTable:
         return fetched
 
 
-def _reader(form: Format, number: int, fetched: Fetched) -> Read | str:
+def reader_of(form: Format, number: int, fetched: Fetched) -> Read | str:
     """Return what reads the values of a schema, or why nothing can."""
     kind, make = _READERS[type(form)]
     if not fetched.kind:
