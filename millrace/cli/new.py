@@ -66,7 +66,7 @@ def new(
     records: Annotated[int, typer.Option(min=2, help="Of a topic: how many of its newest records to look at.")] = 2_000,
     force: Annotated[bool, typer.Option("--force", help="Write over a file that is there.")] = False,
 ) -> None:
-    """Write NAME.py (dashes become underscores) from a table, yours or a made-up one, or from topics: types, profiles, candidates.
+    """Write NAME.py (dashes become underscores) from a table, yours or a made-up one, or from topics: types, profiles, models.
 
     Of topics a column is a field, named by its path as in order.id, or the record's own $key or $timestamp. They are read only.
     """

@@ -16,7 +16,8 @@ TYPES = {"number": "float", "whole": "int", "yes-no": "bool", "text": "str", "ti
 
 HEAD = '''"""{question}
 
-Drafted from {file}. Each line marked ASK is a guess: read it, then take the mark away. Run it: {run}
+Drafted from {file}. Each line marked ASK is a guess: read it, then take the mark away.
+Run it: {run}
 """
 
 from __future__ import annotations

@@ -121,12 +121,12 @@ def in_avro(stream: Sequence[Fact], schemas: Registry, parcel: str) -> list[Reco
     write = {"shop.a-parcels": AvroSerializer(known, parcel), "shop.b-deliveries": AvroSerializer(known, DELIVERY)}
     found: list[Record] = []
     for it in stream:
-        topic, row = _avro_row(it)
+        topic, row = avro_row(it)
         found.append((topic, it.depot, write[topic](row, SerializationContext(topic, MessageField.VALUE))))
     return found
 
 
-def _avro_row(it: Any) -> tuple[str, dict[str, Any]]:
+def avro_row(it: Any) -> tuple[str, dict[str, Any]]:
     if isinstance(it, Parcel):
         row = {"no": int(it.parcel_id[1:]), "depot": {"code": it.depot}, "km": it.distance, "left_at": milli(it)}
         return "shop.a-parcels", {**row, "fragile": False}

@@ -66,6 +66,13 @@ async def test_topics_are_made_once(bus: Bus, topic: str) -> None:
     assert await bus.ensure_topics({topic: 7}) == first
 
 
+async def test_the_topics_there_are_can_be_asked_for_and_asking_makes_none(bus: Bus, topic: str) -> None:
+    """Whoever looks for a topic that is not there leaves no trace of having looked."""
+    assert topic not in await bus.topics()
+    made = await bus.ensure_topics({topic: 2})
+    assert (await bus.topics())[topic] == made[topic]
+
+
 async def test_clients_of_one_cluster_see_one_id(bus: Bus, world: World) -> None:
     """A cluster has one id, whoever asks."""
     other = world.bus()
