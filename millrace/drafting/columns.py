@@ -89,7 +89,7 @@ def labels_looked_at(rows: Rows, events: Sequence[Column], wishes: Wishes) -> li
     What the events do not say goes before what labels repeat of them.
     """
     seen = _seen(rows)
-    for name in (wishes.of, wishes.known_at):
+    for name in (wishes.of, wishes.known_at, wishes.target):
         if name is not None and name not in seen:
             raise Refused(f"the labels have no column {name!r}; they have: {', '.join(seen)}", field=name)
     of = wishes.of or next((it.column for it in events if it.role == "id" and it.column in seen), None)
@@ -99,7 +99,7 @@ def labels_looked_at(rows: Rows, events: Sequence[Column], wishes: Wishes) -> li
     if known := wishes.known_at or next((it for it in new if seen[it].kind == "time"), None):
         roles[known] = "known_at"
     target = wishes.target or _last(seen, [it for it in new if it not in told]) or _last(seen, new)
-    if target is None or target not in seen:
+    if target is None:
         raise Refused(f"the labels have no column to learn; they have: {', '.join(seen)}. Name one with --target")
     roles[target] = "target"
     taken: set[str] = set()
