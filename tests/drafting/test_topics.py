@@ -95,7 +95,7 @@ async def test_the_records_key_names_an_event_where_no_field_does(tmp_path: Path
 async def test_where_nothing_says_when_the_records_time_is_taken(tmp_path: Path) -> None:
     """It is asked whether that is when it happened."""
     events = [{name: it for name, it in row.items() if name != "left_at"} for row in sent(60)]
-    _, text = await drafted(await filled({"sent": events, "late": late(60)})))
+    _, text = await drafted(await filled({"sent": events, "late": late(60)}))
     assert (
         '# ASK: is this when it happened? (Times without a zone are UTC.)\n            time=Time("$timestamp", "ms")'
         in text
@@ -120,7 +120,7 @@ async def test_what_is_not_said_may_be_written_in_many_ways(tmp_path: Path) -> N
     """Texts that stand for nothing are told to the source; yes and no in words are found where they are nested."""
     events = [{**it, "box": {"gift": "yes" if n % 4 else "no"}} for n, it in enumerate(sent(60))]
     events[7]["km"] = "NA"
-    _, text = await drafted(await filled({"sent": events, "late": late(60)})))
+    _, text = await drafted(await filled({"sent": events, "late": late(60)}))
     assert 'missing=("NA",),' in text
     assert "km: float | None = None" in text
     assert '.get((row.get("box") or {}).get("gift")),' in text
