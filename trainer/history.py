@@ -74,9 +74,12 @@ class Sealed(NamedTuple):
 class Checkpoints:
     """Reads a shard's checkpoints, newest first; a torn or foreign one is skipped with its reason."""
 
-    def __init__(self, use_case: AnyUseCase, shard: int, store: ObjectStore, verify: Verify) -> None:
+    def __init__(
+        self, use_case: AnyUseCase, shard: int, store: ObjectStore, verify: Verify, kind: type[Shard] = Shard
+    ) -> None:
         self._use_case = use_case
         self.store = store
+        self._kind = kind
         self._verify = verify
         self.index = CheckpointIndex(store, use_case.name, shard)
 
@@ -94,7 +97,7 @@ class Checkpoints:
         if sealed is None:
             return None
         try:
-            return Found(kept.key, open_checkpoint(self._use_case, sealed, self._verify))
+            return Found(kept.key, open_checkpoint(self._use_case, sealed, self._verify, self._kind))
         except Untrusted as error:
             log.warning("checkpoint skipped", key=kept.key, reason=str(error))
             return None

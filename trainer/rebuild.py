@@ -61,7 +61,7 @@ class Rebuilding:
 
     async def newest(self) -> StateId:
         """Return the id of the newest state the journal holds."""
-        shard = await self._start(lambda _epoch, _offset: True)
+        shard = await self.start(lambda _epoch, _offset: True)
         line = line_from(shard.offset, await self._journal.read(shard.offset + 1))
         return shard.state_id._replace(offset=line[-1].offset if line else shard.offset)
 
@@ -74,7 +74,7 @@ class Rebuilding:
     async def rebuild(self, wanted: StateId, *, oldest: int | None = None) -> Rebuilt:
         """Rebuild a state from a checkpoint strictly before it; raise `HistoryLost` when what it takes is gone."""
         before = wanted.offset + (wanted.after is not None) if oldest is None else oldest + 1
-        shard = await self._start(lambda epoch, offset: epoch == wanted.epoch and offset < before)
+        shard = await self.start(lambda epoch, offset: epoch == wanted.epoch and offset < before)
         start = shard.state_id
         line = line_from(shard.offset, await self._journal.read(shard.offset + 1))
         ahead = [it for it in line if it.offset <= wanted.offset]
@@ -128,7 +128,8 @@ class Rebuilding:
         twin.clocks, twin.positions = dict(shard.clocks), dict(shard.positions)
         return twin
 
-    async def _start(self, fits: Callable[[int, int], bool]) -> Shard:
+    async def start(self, fits: Callable[[int, int], bool]) -> Shard:
+        """Return the shard as the newest checkpoint has it whose epoch and offset fit; raise `HistoryLost` without one."""
         cluster = await self._bus.cluster_id()
         found = await self._checkpoints.newest(lambda kept: fits(kept.epoch, kept.offset))
         if found is None:

@@ -56,12 +56,15 @@ def sealed_checkpoint(shard: Shard, sign: Sign) -> bytes:
     return seal(header_of(shard, "checkpoint", shard.digest()), parts, sign)
 
 
-def open_checkpoint(use_case: AnyUseCase, sealed: bytes, verify: Verify) -> Shard:
-    """Return the shard a checkpoint is of; raise `Untrusted`, or `IncompatibleState` naming what differs."""
+def open_checkpoint(use_case: AnyUseCase, sealed: bytes, verify: Verify, kind: type[Shard] = Shard) -> Shard:
+    """Return the shard a checkpoint is of; raise `Untrusted`, or `IncompatibleState` naming what differs.
+
+    `kind` may be one that also keeps what it sees.
+    """
     header, parts = unseal(sealed, verify)
     refuse_difference(use_case, header)
     rest = {name: part for name, part in parts.items() if name != CLOCKS}
-    return _placed(Shard(use_case, header.shard, restore(use_case, rest)), header, load(parts[CLOCKS], ""))
+    return _placed(kind(use_case, header.shard, restore(use_case, rest)), header, load(parts[CLOCKS], ""))
 
 
 def _placed(shard: Shard, header: Header, clocks: dict[str, Any]) -> Shard:

@@ -20,6 +20,7 @@ from millrace.domain.usecase import AnyUseCase
 from millrace.learning.intake import Intake
 
 Kind = Literal["predictions", "labels"]
+Write = Callable[[list[dict[str, Any]]], None]
 Progress = Callable[[int, int], None]
 """Is told how many offsets are passed, and of how many."""
 
@@ -68,8 +69,8 @@ async def export(
         )
     fields, read = _reading(kind, use_case, schemas)
     count = Exported()
-    with _writer(to, fields) as write:
-        async for records in _records(bus, use_case.topic(kind), schemas, progress or (lambda _done, _of: None)):
+    with parquet_file(to, _schema(fields)) as write:
+        async for records in records_of(bus, use_case.topic(kind), schemas, progress or (lambda _done, _of: None)):
             write(list(_rows(records, read, span, count)))
     return count
 
@@ -110,7 +111,7 @@ def _reading(
     return label, labelled
 
 
-async def _records(
+async def records_of(
     bus: Bus, topic: str, schemas: SchemaTable | None, progress: Progress
 ) -> AsyncIterator[list[Record]]:
     """Yield what a topic holds from its beginning to its end as it is now."""
@@ -142,12 +143,11 @@ async def _some(reader: Reader, end: dict[TopicPartition, int], schemas: SchemaT
 
 
 @contextmanager
-def _writer(to: Path, fields: type[msgspec.Struct]) -> Iterator[Callable[[list[dict[str, Any]]], None]]:
-    """Give what writes rows; the file gets its name when all is written, and is taken away when it is not."""
+def parquet_file(to: Path, schema: Any) -> Iterator[Write]:
+    """Give what writes rows of an Arrow schema; the file gets its name when all is written, and is taken away when it is not."""
     import pyarrow as pa
     from pyarrow import parquet
 
-    schema = _schema(fields)
     as_json = {it.name for it in schema if (it.metadata or {}).get(b"as") == b"json"}
     part = to.with_name(f".{to.name}.part")
     try:
