@@ -7,21 +7,18 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from itertools import islice
 from types import MappingProxyType
-from typing import Any
 
 import msgspec
 
 from apps.api.places import Places, location_fields
 from apps.api.replies import Known, Published
-from millrace.domain.facts import Label
 from millrace.domain.fields import Location
 from millrace.domain.log import Record
 from millrace.domain.records import Alarm, Prediction, Scorecard
-from millrace.domain.tasks import Clustering
-from millrace.domain.times import micros, rfc3339
+from millrace.domain.times import rfc3339
 from millrace.domain.usecase import AnyUseCase
 from millrace.learning.decoding import Schemas
-from millrace.learning.intake import Intake
+from millrace.learning.truths import Truths
 
 Told = Published | Known | Scorecard | Alarm
 """What a record tells whoever looks."""
@@ -155,31 +152,17 @@ class _Truths:
 
     def __init__(self, use_case: AnyUseCase, kept: int, schemas: Schemas | None) -> None:
         self._kept = kept
-        self._target = use_case.task.target
-        self._as_told: Callable[[Any], float | str] = str if isinstance(use_case.task, Clustering) else float
-        self._of_field = use_case.of_field
-        self._read = Intake(use_case, schemas).read
+        self._read = Truths(use_case, schemas)
         self._by_event: OrderedDict[str, float | str] = OrderedDict()
 
     def take(self, record: Record) -> Known | None:
-        label = self._read(record).fact
-        if not isinstance(label, Label):
+        known = self._read.known(record)
+        if known is None:
             return None
-        truth = self._truth(label)
-        if truth is None:
-            return None
-        event_id = str(getattr(label, self._of_field))
-        self._by_event[event_id] = truth
+        self._by_event[known.event_id] = known.truth
         if len(self._by_event) > self._kept:
             self._by_event.popitem(last=False)
-        return Known(event_id=event_id, truth=truth, known_at=rfc3339(micros(label.known_at)))
-
-    def _truth(self, label: Any) -> float | str | None:
-        try:
-            found = self._target(label)
-        except Exception:  # noqa: BLE001 - an author's code may raise anything; the trainer dead-letters such a label
-            return None
-        return None if found is None else self._as_told(found)
+        return Known(event_id=known.event_id, truth=known.truth, known_at=rfc3339(known.known_at))
 
     def of(self, event_id: str) -> float | str | None:
         return self._by_event.get(event_id)

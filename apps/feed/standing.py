@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 
 from apps.feed.newest import Newest
-from apps.feed.outcomes import Known, Outcomes, Truth
+from apps.feed.outcomes import Outcomes
 from apps.feed.windows import Cell, Tumbling
 from millrace.domain import views
 from millrace.domain.log import Record, TopicPartition
@@ -24,6 +24,7 @@ from millrace.domain.records import Prediction, Scorecard
 from millrace.domain.times import Micros, micros, moment
 from millrace.domain.usecase import AnyUseCase
 from millrace.learning.decoding import Schemas
+from millrace.learning.truths import Known, Truth, Truths
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,8 @@ class Standing:
     def __init__(self, use_case: AnyUseCase, bounds: Bounds, schemas: Schemas | None = None) -> None:
         self.use_case = use_case
         self._bounds = bounds
-        self._outcomes = Outcomes(use_case, schemas)
+        self._outcomes = Outcomes(use_case)
+        self._read_truths = Truths(use_case, schemas)
         self._minutes = Tumbling(60, kept=bounds.minutes, segments=bounds.segments)
         self._hours = Tumbling(3_600, kept=bounds.hours, segments=bounds.segments)
         self._answers: OrderedDict[str, _Answer] = OrderedDict()
@@ -112,7 +114,7 @@ class Standing:
         _forget(self._answers, self._bounds.remembered)
 
     def _take_label(self, record: Record, _value: bytes) -> None:
-        known = self._outcomes.known(record)
+        known = self._read_truths.known(record)
         if known is None or known.event_id in self._truths:
             return
         self._truths[known.event_id] = known
