@@ -7,15 +7,19 @@ import os
 import re
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
+from confluent_kafka import Producer
 
 import millrace
 from millrace.domain.log import Record
 from millrace.learning.decoding import Decoding
 from millrace.usecases import find
+from tests.kafka import embedded_log
 from tests.trainer.world import with_source
 
 ROOT = Path(__file__).parents[2]
@@ -64,6 +68,37 @@ def test_every_source_reads_its_records(folder: Path) -> None:
             assert getattr(fact, "parcel_id", "17") == "17"
             tried += 1
     assert tried == 8
+
+
+def test_the_topics_are_drafted_from_as_written(tmp_path: Path) -> None:
+    """The command says of records like the page's what the page says; the draft passes the check."""
+    told = {about: text for kind, about, text in FOUND if kind == "text"}
+    with embedded_log(tmp_path) as place:
+        producer = Producer({"bootstrap.servers": place.read_text()})
+        for number in range(600):
+            for topic, row in like_the_pages(number):
+                producer.produce(topic, msgspec.json.encode(row))
+        assert producer.flush(30) == 0
+        log = {"MILLRACE_KAFKA": place.read_text(), "MILLRACE_EMBEDDED_LOG": "true"}
+        drafted = called(tmp_path, *told["command"].split()[1:], **log)
+    assert drafted.stdout == told["drafted"], drafted.stderr
+    assert called(tmp_path, "check", "parcels_live.py").returncode == 0
+
+
+def like_the_pages(number: int) -> list[tuple[str, dict[str, Any]]]:
+    """Return the first two records of topics that the page shows, as those of another parcel."""
+    parcel, delivered = [msgspec.json.decode(it) for kind, about, it in FOUND if kind == "json" and " " in about][:2]
+    at = parcel["left_at"] + 60_000 * number
+    parcel |= {"parcel": {"no": number}, "depot": {"code": ("Ulm", "Bern", "Chur")[number % 3]}, "left_at": at}
+    known = datetime.fromtimestamp(at / 1000, UTC) + timedelta(minutes=70)
+    delivered |= {"parcel": str(number), "minutes_late": number % 7 + 0.5, "at": known.isoformat()}
+    return [("shop.parcels", parcel), ("shop.deliveries", delivered)]
+
+
+def called(folder: Path, *words: str, **more: str) -> subprocess.CompletedProcess[str]:
+    env = {**os.environ, "PYTHONPATH": str(ROOT), **more}
+    command = [sys.executable, "-m", "millrace.cli", *words]
+    return subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, check=False)
 
 
 def test_every_word_of_the_table_is_one_of_the_structs() -> None:
