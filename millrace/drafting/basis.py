@@ -14,12 +14,13 @@ from millrace.drafting.reading import Looked, look
 class Labelled(NamedTuple):
     """Where the truth is, when it is elsewhere: how that is laid out, and what its columns are for.
 
-    `matched` says in words how many of those looked at name an event that was looked at.
+    `matched` says in words how many of those looked at name an event that was looked at, `wait` how many days they took at most.
     """
 
     table: Table | Topic
     columns: Sequence[Column]
     matched: str = ""
+    wait: int = 0
 
     @property
     def name(self) -> str:

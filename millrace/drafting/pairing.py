@@ -29,7 +29,7 @@ class Pair(NamedTuple):
 
 
 def paired(events: Rows, labels: Rows, wishes: Wishes, *, same: bool = False) -> Pair | None:
-    """Return the fields that name an event in both; `None` where no label names an event.
+    """Return the fields that name an event in both; `None` where no label names an event, unless the author named both.
 
     `same` says that both come from one topic: then the field is one, and several records may tell of an event. Raises
     `Refused` where a field was named that is not there.
@@ -42,6 +42,8 @@ def paired(events: Rows, labels: Rows, wishes: Wishes, *, same: bool = False) ->
         for other, others in ofs.items()
         if own == other or not same
     ]
+    if wishes.id and wishes.of:
+        return _best(found)
     return _best([it for it in found if it.matched > OFTEN * it.labels])
 
 

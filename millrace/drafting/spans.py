@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import NamedTuple
@@ -37,6 +37,27 @@ def spans(rows: Sequence[Row], when: Column, known: Column | None) -> Spans:
     silence = max((after - before for before, after in pairwise(read)), default=timedelta(0))
     waits = [end - it for row, it in zip(rows, times, strict=True) if known and it and (end := _moment(row, known))]
     return Spans(_days(silence), _days(max(waits, default=timedelta(0))), _moved(read[0]))
+
+
+class Waits(NamedTuple):
+    """How long labels of another table took: the longest wait in whole days; how many were `known` before their event."""
+
+    longest: int
+    early: int
+
+
+def waits(
+    events: Sequence[Row], its: Mapping[str, Column], labels: Sequence[Row], theirs: Mapping[str, Column]
+) -> Waits:
+    """Return how long labels took that name an event among those; columns are given by what they are for."""
+    own_id, of = its["id"].column, theirs["of"].column
+    began = {str(row.get(own_id)): _moment(row, its["time"]) for row in events}
+    found = [
+        known - at
+        for row in labels
+        if (at := began.get(str(row.get(of)))) and (known := _moment(row, theirs["known_at"]))
+    ]
+    return Waits(max(0, _days(max(found, default=timedelta(0)))), sum(it < timedelta(0) for it in found))
 
 
 def _moment(row: Row, column: Column) -> datetime | None:

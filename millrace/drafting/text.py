@@ -139,6 +139,8 @@ def draft(name: str, basis: Basis) -> str:
     """Return the text of a use case on what was looked at."""
     asked = _asked_of(basis)
     lying = spans(basis.looked.rows, asked.by["time"], None if basis.labelled else asked.by.get("known_at"))
+    if basis.labelled:
+        lying = lying._replace(wait=max(lying.wait, basis.labelled.wait))
     mapped = _source(basis, When(basis.wishes.delay, lying.moved))
     said = {**_heading(name, basis, asked, mapped), **_types(name, asked), **_contest(asked), **_lasting(lying)}
     return HEAD.format(**said, source="\n".join(mapped))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from millrace.adapters.bus.port import Bus
 from millrace.adapters.schemas.registry import SchemaRegistry
 from millrace.domain.errors import Refused
@@ -10,6 +12,7 @@ from millrace.drafting.columns import LINE, Column, Rows, Wishes, labels_looked_
 from millrace.drafting.pairing import Pair, paired
 from millrace.drafting.reading import Looked
 from millrace.drafting.sampling import CHANGED_AT, Sampled, sampled
+from millrace.drafting.spans import waits
 from millrace.drafting.values import is_nothing, kind_of
 
 TRUTHS = ("number", "whole", "yes-no")
@@ -25,9 +28,18 @@ async def of_topics(
     `Refused` where nothing can be learnt of them, `NotReady` and `Unreachable` where log or registry do not answer.
     """
     first = await sampled(bus, registry, events, newest)
+    _refuse_unknown(first, wishes.later)
     if labels is None or labels == events:
         return _of_one(first, wishes)
     return _of_two(first, await sampled(bus, registry, labels, newest), wishes)
+
+
+def _refuse_unknown(events: Sampled, later: Sequence[str]) -> None:
+    """Raise `Refused` for a field that is to be left out and is not there: a wrong name would let it in."""
+    fields = dict.fromkeys(name for row in events.rows for name in row)
+    for name in later:
+        if name not in fields:
+            raise Refused(f"{events.topic.name} has no field {name!r}; it has: {', '.join(fields)}", field=name)
 
 
 def _of_two(events: Sampled, labels: Sampled, wishes: Wishes) -> Basis:
@@ -40,7 +52,7 @@ def _of_two(events: Sampled, labels: Sampled, wishes: Wishes) -> Basis:
             f"or name the two fields with --id and --of. A stream whose records have no id needs one: in a field, or as their key"
         )
     columns = _of_events(rows, wishes, pair)
-    labelled = _of_labels(labels, "cru", truths, columns, wishes, pair)
+    labelled = _waited(rows, columns, truths, _of_labels(labels, "cru", truths, columns, wishes, pair))
     return Basis(Looked(events.by_ops("cr"), rows), columns, labelled, wishes, (events.words, labels.words))
 
 
@@ -54,6 +66,7 @@ def _of_one(events: Sampled, wishes: Wishes) -> Basis:
             its = wishes._replace(target=target)
             columns = _of_events(rows, its, pair)
             labelled = _of_labels(events, "u", truths, columns, its, pair, wishes.target is None)
+            labelled = _waited(rows, columns, truths, labelled)
             return Basis(Looked(events.by_ops("cr"), rows), columns, labelled, wishes, (events.words,))
     what = wishes.target or "anything that can be learnt"
     raise Refused(
@@ -96,3 +109,10 @@ def _of_labels(
     found = [it._replace(guessed=asked.get(it.role, it.guessed)) for it in found]
     matched = f"{pair.matched:,} of the {pair.labels:,} looked at name an event that was looked at. Is it this field?"
     return Labelled(labels.by_ops(ops), found, matched)
+
+
+def _waited(rows: Rows, columns: Sequence[Column], truths: Rows, labelled: Labelled) -> Labelled:
+    """Return labels with how long they took; where some were known before their event, that is asked about."""
+    found = waits(rows, {it.role: it for it in columns}, truths, {it.role: it for it in labelled.columns})
+    early = f" {found.early:,} were known before it happened: are the two times the right ones?" if found.early else ""
+    return labelled._replace(wait=found.longest, matched=labelled.matched + early)

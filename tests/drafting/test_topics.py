@@ -135,6 +135,25 @@ async def test_what_labels_repeat_of_their_event_is_not_taken_for_the_truth() ->
     assert {it.role: it.column for it in basis.labelled.columns} == {"of": "no", "known_at": "at", "target": "late"}
 
 
+async def test_labels_are_waited_for_as_long_as_they_took() -> None:
+    """What was known before it happened is asked about."""
+    months = [{**it, "at": it["at"] + 86_400_000 * 45} for it in late(60)]
+    _, text = await drafted(await filled({"sent": sent(60), "late": months}))
+    assert 'patience="47d"' in text
+    before = [{**it, "at": it["at"] - 3_600_000} for it in late(60)]
+    _, text = await drafted(await filled({"sent": sent(60), "late": before}))
+    assert "60 were known before it happened: are the two times the right ones?" in text
+
+
+async def test_fields_that_share_no_value_yet_are_believed_when_both_are_named() -> None:
+    """Labels may come so late that none of those looked at is of an event that was."""
+    old = [{**it, "no": f"q{n}"} for n, it in enumerate(late(60))]
+    with pytest.raises(Refused, match="none names one of the newest 60"):
+        await drafted(await filled({"sent": sent(60), "late": old}))
+    _, text = await drafted(await filled({"sent": sent(60), "late": old}), wishes=Wishes(id="no", of="no"))
+    assert ('id="no"' in text, 'of="no"' in text) == (True, True)
+
+
 async def test_what_is_wished_goes_before_what_is_guessed() -> None:
     """And is not asked any more."""
     wishes = Wishes(target="late", time="left_at", id="no", key="depot", known_at="at", of="no")
@@ -153,9 +172,20 @@ async def test_what_is_wished_goes_before_what_is_guessed() -> None:
         ({"sent": sent(60), "late": late(60)}, "late", Wishes(id="nr"), "there is no field 'nr'; there are: no, depot"),
         ({"sent": sent(60), "late": late(60)}, "late", Wishes(target="x"), "the labels have no column 'x'"),
         ({"sent": sent(60), "late": [{"late": 1}] * 9}, "late", NOTHING, "name the two fields with --id and --of"),
+        ({"sent": sent(60)}, None, Wishes(later=("stat",)), "sent has no field 'stat'; it has: no, depot"),
         ({"sent": [b"\0\0\0\0\7\2"] * 9}, None, NOTHING, r"name schemas \(7\): say where their registry is"),
     ],
-    ids=["no topic", "empty", "unreadable", "no truth", "no such field", "no such target", "no id", "no registry"],
+    ids=[
+        "no topic",
+        "empty",
+        "unreadable",
+        "no truth",
+        "no such field",
+        "no such target",
+        "no id",
+        "no field to leave out",
+        "no registry",
+    ],
 )
 async def test_what_cannot_be_drafted_is_told_in_plain_words(
     topics: dict[str, Rows], labels: str | None, wishes: Wishes, said: str
