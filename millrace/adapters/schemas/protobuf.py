@@ -6,6 +6,7 @@ import base64
 import binascii
 from collections.abc import Callable
 from datetime import UTC
+from importlib import import_module
 from typing import Any
 
 from millrace.adapters.schemas.registry import Fetched
@@ -51,9 +52,16 @@ def _add(pool: Any, file: Any, usual: Any, pb: Any) -> None:
             pool.FindFileByName(name)
         except KeyError:
             known = pb.FileDescriptorProto()
-            usual.FindFileByName(name).CopyToProto(known)
+            _loaded(usual, name).CopyToProto(known)
             _add(pool, known, usual, pb)
     pool.Add(file)
+
+
+def _loaded(usual: Any, name: str) -> Any:
+    """Return one of Google's own files; the pool has it once its module is imported."""
+    if name.startswith("google/protobuf/"):
+        import_module(f"{name.removesuffix('.proto').replace('/', '.')}_pb2")
+    return usual.FindFileByName(name)
 
 
 def _indexes(data: bytes) -> tuple[list[int], int]:
