@@ -5,51 +5,41 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
-import pytest
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.schema_registry.avro import AvroSerializer
 from confluent_kafka.serialization import MessageField, SerializationContext
 
+from millrace.domain.usecase import Fact
 from millrace.usecases import find
-from tests.e2e.test_others_topics import (
+from tests.e2e.others import (
+    DELIVERIES,
     DELIVERY,
     PARCEL_V1,
+    PARCELS,
+    TABLE,
     Log,
     Record,
     avro_row,
     client,
     in_debezium,
+    in_protobuf,
     milli,
     produce,
 )
-from tests.kafka import ROOT, embedded_bus, embedded_log
-from tests.registry import Registry, registry
-from tests.trainer.world import Delivered, Fact, Parcel, World, facts, learn_all
+from tests.kafka import ROOT
+from tests.registry import Registry
+from tests.trainer.world import Delivered, Parcel, World, facts, learn_all
 
 N = 600
-PARCELS, DELIVERIES = "shop.a-parcels", "shop.b-deliveries"
 STREAM = facts(N)
 LABELS = sum(isinstance(it, Delivered) for it in STREAM)
 
 
-@pytest.fixture
-def log(tmp_path: Path) -> Iterator[Log]:
-    with embedded_log(tmp_path) as place:
-        yield place.read_text(), lambda: embedded_bus(place)
-
-
-@pytest.fixture
-def schemas() -> Iterator[Registry]:
-    with registry("reader", "secret") as kept:
-        yield kept
-
-
 def environment(log: Log, schemas: Registry | None) -> dict[str, str]:
-    told = {"MILLRACE_KAFKA": log[0], "MILLRACE_EMBEDDED_LOG": "true", "PYTHONPATH": str(ROOT)}
+    told = {"MILLRACE_KAFKA": log.address, "MILLRACE_EMBEDDED_LOG": str(log.embedded), "PYTHONPATH": str(ROOT)}
     if schemas:
         login = {"_USER": "reader", "_PASSWORD": "secret"}
         told |= {f"MILLRACE_SCHEMA_REGISTRY{name}": it for name, it in {"": schemas.url, **login}.items()}
@@ -93,7 +83,7 @@ async def drafted_and_learnt(
     told = {}
     if schemas:
         told = {"schema_registry": schemas.url, "schema_registry_user": "reader", "schema_registry_password": "secret"}
-    world = World(tmp_path, log[1], find(str(tmp_path / "others.py")), idle_timeout=0.3, **told)
+    world = World(tmp_path, log.bus, find(str(tmp_path / "others.py")), idle_timeout=0.3, **told)
     training = await world.trainer()
     await learn_all(training, N)
     learner = training.shard.learner
@@ -120,7 +110,7 @@ async def test_json_in_two_topics_is_drafted_and_learnt(log: Log, tmp_path: Path
         f"{LABELS} of the {LABELS} looked at name an event",
     ]
     await drafted_and_learnt(log, tmp_path, None, words, lines)
-    groups = AdminClient({"bootstrap.servers": log[0]}).list_consumer_groups().result(10).valid
+    groups = AdminClient({"bootstrap.servers": log.address}).list_consumer_groups().result(10).valid
     assert [it.group_id for it in groups if "new" in it.group_id] == []
 
 
@@ -133,7 +123,7 @@ async def test_a_tables_changes_are_drafted_and_learnt(log: Log, tmp_path: Path)
         'where=lambda row: row.get("late") is not None and (row["$before"] or {}).get("late") is None,',
         'time=Time("$source.ts_ms", "ms"),',
     ]
-    await drafted_and_learnt(log, tmp_path, None, ["--from-topic", "db.public.parcels"], lines)
+    await drafted_and_learnt(log, tmp_path, None, ["--from-topic", TABLE], lines)
 
 
 def in_avro(stream: list[Fact], schemas: Registry) -> list[Record]:
@@ -156,3 +146,13 @@ async def test_avro_in_two_topics_is_drafted_and_learnt(log: Log, schemas: Regis
     await drafted_and_learnt(log, tmp_path, schemas, words, lines)
     said = called(tmp_path, environment(log, None), "-m", "millrace.cli", "new", "more", *words)
     assert "say where their registry is, as MILLRACE_SCHEMA_REGISTRY=URL" in said.stderr
+
+
+async def test_protocol_buffers_in_two_topics_are_drafted_and_learnt(
+    log: Log, schemas: Registry, tmp_path: Path
+) -> None:
+    """By the registry's descriptor, without generated code."""
+    produce(log, in_protobuf(STREAM, schemas))
+    words = ["--from-topic", PARCELS, "--labels-topic", DELIVERIES]
+    lines = ["format=Protobuf(),", 'id="id",', 'key="depot.code",', 'time=Time("at"),']
+    await drafted_and_learnt(log, tmp_path, schemas, words, lines)

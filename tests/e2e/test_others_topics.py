@@ -3,83 +3,45 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
-from confluent_kafka import Producer
-from confluent_kafka.admin import AdminClient, NewTopic
-from confluent_kafka.schema_registry import SchemaRegistryClient
-from confluent_kafka.schema_registry.avro import AvroSerializer
 from confluent_kafka.schema_registry.json_schema import JSONSerializer
-from confluent_kafka.schema_registry.protobuf import ProtobufSerializer
 from confluent_kafka.serialization import MessageField, SerializationContext
-from google.protobuf import descriptor_pb2, descriptor_pool, message_factory, timestamp_pb2
-from google.protobuf.timestamp_pb2 import Timestamp
 
 from millrace import Avro, Debezium, JsonSchema, Protobuf, Time, Topic, Topics
-from millrace.adapters.bus.kafka import KafkaBus
 from millrace.adapters.schemas.table import schemas_of
 from millrace.domain.records import DeadLetter
-from millrace.domain.times import micros
 from millrace.domain.usecase import Fact
 from millrace.rehearsal import rehearse
-from tests.kafka import embedded_bus, embedded_log, real_kafka
-from tests.registry import Registry, registry
-from tests.trainer.world import Delivered, Parcel, World, facts, learn_all, parcels, with_source
+from tests.e2e.others import (
+    PARCEL_V1,
+    PARCEL_V2,
+    Log,
+    Record,
+    change,
+    client,
+    in_avro,
+    in_debezium,
+    in_protobuf,
+    milli,
+    produce,
+)
+from tests.registry import Registry
+from tests.trainer.world import Parcel, World, facts, learn_all, parcels, with_source
 from trainer.rebuild import Rebuilding
 from trainer.training import Training
 
 N = 600
-THEIRS = ("shop.a-parcels", "shop.b-deliveries", "db.public.parcels")
-Log = tuple[str, Callable[[], KafkaBus]]
-Record = tuple[str, str, bytes | None]
-"""Topic, key, value."""
-
-
-@pytest.fixture(params=["embedded", pytest.param("kafka", marks=pytest.mark.kafka)])
-def log(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Log]:
-    if request.param == "embedded":
-        with embedded_log(tmp_path) as place:
-            yield place.read_text(), lambda: embedded_bus(place)
-    else:
-        with real_kafka(tmp_path / "kafka") as broker:
-            address = broker.address
-            admin = AdminClient({"bootstrap.servers": address})
-            for each in admin.create_topics([NewTopic(it, 2) for it in THEIRS]).values():
-                each.result(30)
-            yield address, lambda: KafkaBus(address)
-
-
-@pytest.fixture
-def schemas() -> Iterator[Registry]:
-    with registry("reader", "secret") as kept:
-        yield kept
 
 
 def world_on(log: Log, tmp_path: Path, source: Topics, schemas: Registry | None = None, **told: object) -> World:
     if schemas:
         told |= {"schema_registry": schemas.url, "schema_registry_user": "reader", "schema_registry_password": "secret"}
-    return World(tmp_path, log[1], with_source(parcels, source), idle_timeout=0.3, **told)
-
-
-def client(schemas: Registry) -> SchemaRegistryClient:
-    return SchemaRegistryClient({"url": schemas.url, "basic.auth.user.info": "reader:secret"})
-
-
-def produce(log: Log, records: Sequence[Record]) -> None:
-    """Write as others do: with librdkafka, keys spread as Java's clients spread them."""
-    producer = Producer({"bootstrap.servers": log[0], "partitioner": "murmur2_random", "linger.ms": 20})
-    for topic, key, value in records:
-        producer.produce(topic, value, key)
-        producer.poll(0)
-    assert producer.flush(30) == 0
-
-
-def milli(fact: Fact) -> int:
-    return micros(fact.occurred_at if isinstance(fact, Parcel) else fact.known_at) // 1000  # type: ignore[union-attr]
+    return World(tmp_path, log.bus, with_source(parcels, source), idle_timeout=0.3, **told)
 
 
 def same_as_ours(training: Training, stream: Sequence[Fact]) -> None:
@@ -91,15 +53,6 @@ def same_as_ours(training: Training, stream: Sequence[Fact]) -> None:
         name: it.overall for name, it in rehearsed.candidates.items()
     }
 
-
-PARCEL_V1 = """{"type": "record", "name": "Parcel", "namespace": "shop", "fields": [
-    {"name": "no", "type": "long"},
-    {"name": "depot", "type": {"type": "record", "name": "Depot", "fields": [{"name": "code", "type": "string"}]}},
-    {"name": "km", "type": ["null", "double"], "default": null},
-    {"name": "left_at", "type": {"type": "long", "logicalType": "timestamp-millis"}}]}"""
-PARCEL_V2 = PARCEL_V1[:-2] + ', {"name": "fragile", "type": "boolean", "default": false}]}'
-DELIVERY = """{"type": "record", "name": "Delivery", "namespace": "shop", "fields": [
-    {"name": "parcel", "type": "string"}, {"name": "late", "type": "double"}, {"name": "at", "type": "long"}]}"""
 
 IN_AVRO = Topics(
     events=Topic(
@@ -114,23 +67,6 @@ IN_AVRO = Topics(
         "shop.b-deliveries", format=Avro(), of="parcel", time=Time("at", "ms"), fields={"minutes_late": "late"}
     ),
 )
-
-
-def in_avro(stream: Sequence[Fact], schemas: Registry, parcel: str) -> list[Record]:
-    known = client(schemas)
-    write = {"shop.a-parcels": AvroSerializer(known, parcel), "shop.b-deliveries": AvroSerializer(known, DELIVERY)}
-    found: list[Record] = []
-    for it in stream:
-        topic, row = avro_row(it)
-        found.append((topic, it.depot, write[topic](row, SerializationContext(topic, MessageField.VALUE))))
-    return found
-
-
-def avro_row(it: Any) -> tuple[str, dict[str, Any]]:
-    if isinstance(it, Parcel):
-        row = {"no": int(it.parcel_id[1:]), "depot": {"code": it.depot}, "km": it.distance, "left_at": milli(it)}
-        return "shop.a-parcels", {**row, "fragile": False}
-    return "shop.b-deliveries", {"parcel": it.parcel_id, "late": it.minutes_late, "at": milli(it)}
 
 
 async def test_avro_with_a_schema_registry_is_learnt_as_our_own(log: Log, schemas: Registry, tmp_path: Path) -> None:
@@ -220,31 +156,6 @@ IN_DEBEZIUM = Topics(
 )
 
 
-def in_debezium(stream: Sequence[Fact]) -> list[Record]:
-    """Return changes of a table's rows as Debezium's JSON converter writes them, its schema beside each."""
-    rows: dict[str, dict[str, Any]] = {}
-    found: list[Record] = []
-    for it in stream:
-        if isinstance(it, Parcel):
-            after = {"parcel": it.parcel_id, "depot": it.depot, "km": it.distance, "status": "open", "late": None}
-            found.append(_change("c", None, after, milli(it)))
-        else:
-            assert isinstance(it, Delivered)
-            before = rows[it.parcel_id]
-            after = {**before, "status": "delivered", "late": it.minutes_late}
-            found.append(_change("u", before, after, milli(it)))
-        rows[it.parcel_id] = after
-    return found
-
-
-def _change(op: str, before: Any, after: Any, at: int) -> Record:
-    source = {"version": "3.0.0.Final", "connector": "postgresql", "ts_ms": at, "table": "parcels"}
-    payload = {"before": before, "after": after, "source": source, "op": op, "ts_ms": at + 40}
-    schema = {"type": "struct", "name": "db.public.parcels.Envelope", "fields": []}
-    value = msgspec.json.encode({"schema": schema, "payload": payload})
-    return "db.public.parcels", (after or before)["depot"], value
-
-
 async def test_a_tables_changes_in_debeziums_json_are_learnt_as_our_own(log: Log, tmp_path: Path) -> None:
     """A row that is made is an event; its later change is the label. Deletes, tombstones and other changes are counted."""
     stream = facts(N)
@@ -252,8 +163,8 @@ async def test_a_tables_changes_in_debeziums_json_are_learnt_as_our_own(log: Log
     row = {"parcel": "p0", "depot": "depot-1", "km": 1.0, "status": "open", "late": None}
     at = milli(stream[len(stream) // 2])
     middle = [
-        _change("u", row, {**row, "km": 2.0}, at),
-        _change("d", row, None, at),
+        change("u", row, {**row, "km": 2.0}, at),
+        change("d", row, None, at),
         ("db.public.parcels", "depot-1", None),
         (
             "db.public.parcels",
@@ -313,54 +224,12 @@ IN_PROTOBUF = Topics(
 )
 
 
-def messages() -> tuple[Any, Any]:
-    """Return the classes that protoc would make of a file with two messages, one with another inside it."""
-    file = descriptor_pb2.FileDescriptorProto(
-        name="shop.proto", package="shop", syntax="proto3", dependency=["google/protobuf/timestamp.proto"]
-    )
-    field = descriptor_pb2.FieldDescriptorProto
-
-    def add(message: Any, name: str, number: int, kind: int, type_name: str = "") -> None:
-        made = message.field.add(name=name, number=number, type=kind, label=field.LABEL_OPTIONAL)
-        if type_name:
-            made.type_name = type_name
-
-    parcel, delivery = file.message_type.add(name="Parcel"), file.message_type.add(name="Delivery")
-    add(parcel.nested_type.add(name="Depot"), "code", 1, field.TYPE_STRING)
-    add(parcel, "id", 1, field.TYPE_STRING)
-    add(parcel, "depot", 2, field.TYPE_MESSAGE, ".shop.Parcel.Depot")
-    add(parcel, "km", 3, field.TYPE_DOUBLE)
-    add(parcel, "at", 4, field.TYPE_MESSAGE, ".google.protobuf.Timestamp")
-    add(delivery, "id", 1, field.TYPE_STRING)
-    add(delivery, "late", 2, field.TYPE_DOUBLE)
-    add(delivery, "at", 3, field.TYPE_MESSAGE, ".google.protobuf.Timestamp")
-    pool = descriptor_pool.DescriptorPool()
-    pool.AddSerializedFile(timestamp_pb2.DESCRIPTOR.serialized_pb)
-    pool.Add(file)
-    named = (pool.FindMessageTypeByName(f"shop.{it}") for it in ("Parcel", "Delivery"))
-    first, second = (message_factory.GetMessageClass(it) for it in named)
-    return first, second
-
-
 async def test_protobuf_with_a_schema_registry_is_learnt_as_our_own(
     log: Log, schemas: Registry, tmp_path: Path
 ) -> None:
     """Two messages of one file, one nested, one imported: read by the registry's descriptor, without generated code."""
     stream = facts(200)
-    parcel, delivery = messages()
-    known, options = client(schemas), {"use.deprecated.format": False}
-    write = {it: ProtobufSerializer(it, known, options) for it in (parcel, delivery)}
-    records: list[Record] = []
-    for it in stream:
-        if isinstance(it, Parcel):
-            topic, kind, own = "shop.a-parcels", parcel, {"depot": {"code": it.depot}, "km": it.distance}
-        else:
-            assert isinstance(it, Delivered)
-            topic, kind, own = "shop.b-deliveries", delivery, {"late": it.minutes_late}
-        at = Timestamp()
-        at.FromMilliseconds(milli(it))
-        row = kind(id=it.parcel_id, at={"seconds": at.seconds, "nanos": at.nanos}, **own)
-        records.append((topic, it.depot, write[kind](row, SerializationContext(topic, MessageField.VALUE))))
+    records = in_protobuf(stream, schemas)
     assert base64.b64decode(schemas.by_id[max(schemas.by_id)]["schema"])
     produce(log, records)
     world = world_on(log, tmp_path, IN_PROTOBUF, schemas)
