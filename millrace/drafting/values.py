@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from datetime import date, datetime
+from decimal import Decimal
 from typing import Any, Literal
 
 from millrace.domain.sources import MISSING
@@ -52,7 +53,7 @@ def is_number(value: Any) -> bool:
     """Tell whether a value is a number, or a text that is one."""
     if isinstance(value, str):
         return _NUMBER.fullmatch(value) is not None
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    return isinstance(value, int | float | Decimal) and not isinstance(value, bool)
 
 
 def kind_of(name: str, known: Sequence[Any]) -> Kind:

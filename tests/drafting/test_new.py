@@ -8,6 +8,7 @@ import random
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -140,6 +141,11 @@ def test_a_time_is_known_by_how_it_is_written(name: str, values: list[Any], form
 def test_numbers_under_another_name_are_no_times(values: list[Any]) -> None:
     """A count may look like seconds since 1970."""
     assert kind_of("pieces", values) == "whole"
+
+
+def test_a_decimal_is_a_number() -> None:
+    """Avro has a type for amounts of money."""
+    assert kind_of("price", [Decimal("1.50"), Decimal("20.00")]) == "number"
 
 
 def test_digits_that_begin_with_nought_are_a_name() -> None:

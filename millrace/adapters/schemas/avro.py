@@ -21,8 +21,8 @@ def avro_reader(schema: Fetched) -> Callable[[bytes], Any]:
 
     named: dict[str, Any] = {}
     for _, text in schema.needs:
-        fastavro.parse_schema(msgspec.json.decode(text), named_schemas=named)
-    parsed = fastavro.parse_schema(msgspec.json.decode(schema.schema), named_schemas=named)
+        fastavro.parse_schema(_with_text_ids(msgspec.json.decode(text)), named_schemas=named)
+    parsed = fastavro.parse_schema(_with_text_ids(msgspec.json.decode(schema.schema)), named_schemas=named)
 
     def read(data: bytes) -> Any:
         try:
@@ -31,3 +31,13 @@ def avro_reader(schema: Fetched) -> Callable[[bytes], Any]:
             raise Refused(f"the bytes do not fit their Avro schema: {type(error).__name__} {error}") from error
 
     return read
+
+
+def _with_text_ids(schema: Any) -> Any:
+    """Return a schema in which UUIDs are the texts that they are written as: an id is a text, wherever it comes from."""
+    if isinstance(schema, list):
+        return [_with_text_ids(it) for it in schema]
+    if not isinstance(schema, dict):
+        return schema
+    is_id = schema.get("type") == "string" and schema.get("logicalType") == "uuid"
+    return {name: _with_text_ids(it) for name, it in schema.items() if not (is_id and name == "logicalType")}
