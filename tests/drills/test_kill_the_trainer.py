@@ -11,6 +11,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from pyarrow import parquet
 
 from millrace.runtime.embedded.stack import Stack
 from tests.drills.platform import USE_CASE, Platform
@@ -42,6 +43,9 @@ def test_a_killed_trainer_loses_nothing_and_repeats_nothing(tmp_path: Path) -> N
             assert audit["matches"], audit
             assert audit["entries"] > 2 * KILLS
             assert platform.stop("trainer") == 0
+            features = exported(platform, "features", tmp_path)
+            assert features == exported(platform, "predictions", tmp_path)
+            assert len(features) == len(events)
         finally:
             platform.stop_all()
 
@@ -57,6 +61,15 @@ def wait_for_all(platform: Platform) -> dict[str, int]:
                 return sent
         assert time.monotonic() < deadline, (len(sent), platform.shard(), platform.output("producer")[-1000:])
         time.sleep(1)
+
+
+def exported(platform: Platform, what: str, folder: Path) -> dict[str, tuple[str, float]]:
+    """Run `millrace export`; return each prediction's state id and value, by event."""
+    to = folder / f"{what}.parquet"
+    command = [sys.executable, "-m", "millrace.cli", "export", what, USE_CASE, "--to", str(to)]
+    ran = subprocess.run(command, env=platform.env(), capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stderr
+    return {it["event_id"]: (it["state_id"], it["value"]) for it in parquet.read_table(to).to_pylist()}
 
 
 def rebuild(platform: Platform, *options: str) -> dict[str, object]:
