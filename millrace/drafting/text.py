@@ -77,7 +77,7 @@ def tree() -> Model:
     Seen,
     features=features,
     task={task}(
-        target=lambda d: d.{target},
+{asked}        target=lambda d: d.{target},
         # ASK: how long after the event is its label waited for?
         truth=Truth(label={label}, patience="{patience}d"),
     ),
@@ -192,6 +192,7 @@ def _types(name: str, asked: Asked) -> dict[str, str]:
         "fields": "\n".join(_fields(asked.fields, asked.by, asked.id)),
         "id": asked.id,
         "target": target.field,
+        "asked": "        # ASK: is this what is to be foretold?\n" if target.guessed else "",
         "target_type": TYPES["yes-no" if asked.yes_no else "number"],
         "profiles": "\n".join(_profiles(target, key, asked.yes_no)),
         "features": "\n".join(_features(asked.fields, key)),
