@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 import structlog
@@ -75,6 +76,7 @@ class Replica:
         self._loader = Loader(self.trust)
         self.shown = {use_case.name: self._show(use_case) for use_case in self.use_cases}
         METRICS.http_in_flight.set_function(self.load.in_flight)
+        METRICS.ready.set_function(self._ready)
 
     @property
     def registry(self) -> Registry:
@@ -113,7 +115,12 @@ class Replica:
         recent = Recent(settings.stream_kept)
         watch = Watch(board, its.bus, newest, lambda: self.health.beat(f"{use_case.name} watch"), schemas, recent)
         METRICS.served_state_age.labels(use_case.name).set_function(lambda: _age(serving))
+        METRICS.served_until.labels(use_case.name).set_function(lambda: _trained_until(serving))
+        METRICS.degraded.labels(use_case.name).set_function(lambda: serving.degraded is not None)
         return Shown(serving, board, watch, recent)
+
+    def _ready(self) -> bool:
+        return bool(self.health.live()["live"]) and all(it.serving.served for it in self.shown.values())
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -159,6 +166,11 @@ class Replica:
         reason = "it was cancelled" if task.cancelled() else repr(task.exception() or "it ended")
         self.health.died(task.get_name(), reason)
         log.error("a task has died", task=task.get_name(), reason=reason)
+
+
+def _trained_until(serving: Serving) -> float:
+    until = serving.served.header.trained_until if serving.served else None
+    return float("nan") if not until else datetime.fromisoformat(until).timestamp()
 
 
 def _age(serving: Serving) -> float:

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import msgspec
 from fastapi import APIRouter, Query
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Match, Route
@@ -22,6 +22,7 @@ from millrace.domain.errors import Refused
 from millrace.domain.sources import Files
 from millrace.domain.tasks import Clustering
 from millrace.domain.usecase import Recorded, Source
+from millrace.runtime.telemetry import exposed
 
 Limit = Annotated[int, Query(ge=1, le=5_000, description="How many, at most.")]
 REF = "#/components/schemas/{name}"
@@ -139,7 +140,7 @@ def probes(replica: Replica) -> APIRouter:
 
     @router.get("/metrics", summary="Metrics, for Prometheus")
     def metrics() -> Response:
-        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+        return Response(exposed("api"), media_type=CONTENT_TYPE_LATEST)
 
     return router
 

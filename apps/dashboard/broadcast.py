@@ -13,6 +13,7 @@ from apps.dashboard.api import Api, Declined
 from apps.dashboard.known import HISTORY, Known, Watched
 from apps.dashboard.replies import Detail, Listed, Readiness
 from millrace.domain.errors import MillraceError, Unreachable
+from millrace.runtime.telemetry import METRICS
 
 log = structlog.get_logger()
 
@@ -49,6 +50,10 @@ class Broadcaster:
         self._every = every
         self._clock = clock
         self._came = asyncio.Event()
+        METRICS.viewers.set_function(lambda: len(self.viewers))
+        METRICS.ready.set_function(lambda: not self.known.away)
+        for outcome in ("answered", "failed"):
+            METRICS.looks.labels(outcome)
 
     def join(self, token: str, watching: str | None) -> None:
         """Take a viewer in, or note that it went to another page; it is told everything at once."""
@@ -90,6 +95,12 @@ class Broadcaster:
 
     async def look(self, watched: set[str]) -> None:
         """Ask the API how everything stands; of the watched use cases, more."""
+        with METRICS.look_seconds.time():
+            await self._look(watched)
+        self.known.looked = True
+        METRICS.looks.labels("failed" if self.known.away else "answered").inc()
+
+    async def _look(self, watched: set[str]) -> None:
         try:
             listed, platform = await asyncio.gather(self.api.use_cases(), self.api.platform())
             self.known.keep(listed)
@@ -98,7 +109,6 @@ class Broadcaster:
             self._away(str(error))
         else:
             self._back(platform.ready)
-        self.known.looked = True
 
     def _away(self, why: str) -> None:
         if not self.known.away:
