@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, fields
+from importlib.metadata import version
 from typing import Any, Literal
 
 from prometheus_client import (
@@ -19,8 +20,6 @@ from prometheus_client import (
     disable_created_metrics,
     generate_latest,
 )
-
-from millrace import __version__
 
 disable_created_metrics()  # type: ignore[no-untyped-call]  # when a counter began is one more series for each, and nobody asks
 
@@ -193,7 +192,7 @@ METRICS = Catalogue(**{name: spec.make() for name, spec in SPECS.items()})
 
 def exposed(part: str) -> bytes:
     """Return what a part shows at `/metrics`, as Prometheus reads it: its own metrics, and those of every part."""
-    METRICS.build.labels(part, __version__).set(1)
+    METRICS.build.labels(part, version("millrace")).set(1)
     return generate_latest(_REGISTRIES[EVERY]) + generate_latest(_REGISTRIES[part])
 
 
