@@ -22,7 +22,7 @@ FAILED = 'status=~"5..|429"'
 def errors(window: str) -> str:
     """Return the share of requests that failed over a window, such as `5m`."""
     failed = f"sum(rate(millrace_http_requests_total{{{ASKED},{FAILED}}}[{window}]))"
-    return f"{failed} / sum(rate(millrace_http_requests_total{{{ASKED}}}[{window}]))"
+    return f"({failed} or vector(0)) / sum(rate(millrace_http_requests_total{{{ASKED}}}[{window}]))"
 
 
 def burning(speed: float, long: str, short: str) -> str:

@@ -22,6 +22,9 @@ VARIABLES = {
 """What stands in dashboards for what is chosen there, with something that is always right."""
 
 
+_COMPARING = {"==", "!=", ">", "<", ">=", "<=", "and", "or", "unless"}
+
+
 class Asked(NamedTuple):
     """One metric that a query asks for, with the labels it selects by."""
 
@@ -48,6 +51,24 @@ def asked(query: str) -> list[Asked]:
 
     promql_parser.walk(promql_parser.parse(plain(query)), visit)
     return found
+
+
+def operands(query: str) -> Iterator[str]:
+    """Yield what a query compares: an alert that is quiet has no data itself, and each of these must have some."""
+    yield from _operands(promql_parser.parse(plain(query)))
+
+
+def _operands(expr: promql_parser.Expr) -> Iterator[str]:
+    if isinstance(expr, promql_parser.ParenExpr):
+        yield from _operands(expr.expr)
+    elif isinstance(expr, promql_parser.BinaryExpr) and str(expr.op) in _COMPARING:
+        for side in (expr.lhs, expr.rhs):
+            yield from _operands(side)
+    elif isinstance(expr, promql_parser.Call) and expr.func.name == "absent":
+        for each in expr.args:
+            yield from _operands(each)
+    elif not isinstance(expr, promql_parser.NumberLiteral):
+        yield expr.prettify()
 
 
 def known(metric: str) -> frozenset[str] | None:

@@ -69,7 +69,7 @@ class Report:
         self._count("predictions", METRICS.predictions, progress.predictions)
         self._count("batches", METRICS.batches, progress.batches)
         self._count("learnt", METRICS.learnt, progress.learnt)
-        for outcome, count in learner.counters.items():
+        for outcome, count in {"ledger_skipped": 0, **learner.counters}.items():
             if " " not in outcome:  # those that have one end in a word of the data, and there is no end to these
                 METRICS.facts.labels(*labels, outcome)
                 self._count(f"facts:{outcome}", METRICS.facts, count, outcome)
