@@ -13,6 +13,7 @@ from typing import Any
 import structlog
 
 from apps.api.board import Board
+from apps.api.figures import Figures
 from apps.api.guard import Load
 from apps.api.loading import Loader, Trust
 from apps.api.recent import Recent
@@ -74,6 +75,7 @@ class Replica:
         self.streams = 0
         self.leaving: Callable[[], bool] = lambda: self._stopping
         self._loader = Loader(self.trust)
+        self.figures = Figures(self.settings.measured)
         self.shown = {use_case.name: self._show(use_case) for use_case in self.use_cases}
         METRICS.http_in_flight.set_function(self.load.in_flight)
         METRICS.ready.set_function(self._ready)
@@ -136,6 +138,7 @@ class Replica:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             self._loader.close()
+            await self.figures.close()
             await self.services.close()
 
     def _loops(self) -> list[tuple[str, Coroutine[Any, Any, None]]]:
@@ -168,10 +171,16 @@ class Replica:
         log.error("a task has died", task=task.get_name(), reason=reason)
 
 
+def age(serving: Serving) -> float | None:
+    """Return how many seconds ago the served state was loaded; `None` before there is one."""
+    return None if serving.served is None else time.monotonic() - serving.served.loaded_at
+
+
 def _trained_until(serving: Serving) -> float:
     until = serving.served.header.trained_until if serving.served else None
     return float("nan") if not until else datetime.fromisoformat(until).timestamp()
 
 
 def _age(serving: Serving) -> float:
-    return float("nan") if serving.served is None else time.monotonic() - serving.served.loaded_at
+    found = age(serving)
+    return float("nan") if found is None else found

@@ -15,7 +15,7 @@ from starlette.types import Scope
 from apps.api import replies
 from apps.api.predict import JSON, Predict, encoded
 from apps.api.problems import Missing, TooLate
-from apps.api.replica import Replica, Shown
+from apps.api.replica import Replica, Shown, age
 from apps.api.schema import event_schema
 from millrace.adapters.registry.port import ModelVersion
 from millrace.domain.errors import Refused
@@ -119,6 +119,21 @@ def examples(replica: Replica) -> APIRouter:
     @router.get("/{use_case}/example")
     async def example(use_case: str, seed: int | None = None) -> Response:
         return Response(replica.serving(use_case).example(seed), media_type=JSON)
+
+    return router
+
+
+def health(replica: Replica) -> APIRouter:
+    """Return the route of the figures of health."""
+    router = APIRouter(prefix="/v1", tags=["health"])
+
+    @router.get("/health", responses=answers(replies.Health), summary="How all use cases flow")
+    async def figures() -> Response:
+        with replica.load.aside():  # it waits for other parts
+            await replica.figures.look()
+        found = {name: replica.figures.of(name, age(shown.serving)) for name, shown in replica.shown.items()}
+        parts = len(replica.settings.measured)
+        return encoded(replies.Health(parts=parts, answering=replica.figures.answering, use_cases=found))
 
     return router
 

@@ -87,7 +87,7 @@ def platform(wishes: Wishes, ports: Mapping[str, int]) -> Platform:
     parts = [
         *inner.values(),
         *_services(wishes, environment, ports),
-        _part("api", "api", {**environment, **_api(ports["api"])}, api, stops=AFTERWARDS),
+        _part("api", "api", {**environment, **_api(wishes, ports)}, api, stops=AFTERWARDS),
     ]
     if wishes.feed:
         parts.append(_feed(environment, ports["feed"]))
@@ -181,8 +181,9 @@ def _services(wishes: Wishes, environment: Mapping[str, str], ports: Mapping[str
     return parts
 
 
-def _api(port: int) -> dict[str, str]:
-    return {f"{PREFIX}API_PORT": str(port)}
+def _api(wishes: Wishes, ports: Mapping[str, int]) -> dict[str, str]:
+    trainers = ",".join(f"http://{it}" for it in measured(wishes, ports)["trainer"])
+    return {f"{PREFIX}API_PORT": str(ports["api"]), f"{PREFIX}MEASURED": trainers}
 
 
 def _feed(environment: Mapping[str, str], port: int) -> Part:
