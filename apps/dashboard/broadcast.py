@@ -104,6 +104,8 @@ class Broadcaster:
         try:
             listed, platform = await asyncio.gather(self.api.use_cases(), self.api.platform())
             self.known.keep(listed)
+            if any(it.watching is None for it in self.viewers.values()):
+                await self._try(self._health())
             await asyncio.gather(*(self._see(it, platform.use_cases.get(it.name), it.name in watched) for it in listed))
         except MillraceError as error:
             self._away(str(error))
@@ -143,6 +145,9 @@ class Broadcaster:
             await part
         except Declined as error:
             log.debug("api.declined", why=str(error), status=error.status)
+
+    async def _health(self) -> None:
+        self.known.health = await self.api.health()
 
     async def _scorecards(self, name: str, use_case: Watched) -> None:
         now = self._clock()

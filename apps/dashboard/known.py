@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from apps.dashboard import cards, standing
-from apps.dashboard.replies import Clusters, Detail, Listed, Published, Readiness, Version
+from apps.dashboard.replies import Clusters, Detail, Health, Listed, Published, Readiness, Version
 from millrace.domain.records import Alarm, Scorecard
 
 HISTORY = 300
@@ -95,6 +95,7 @@ class Known:
     away: str = ""
     looked: bool = False
     ready: bool = False
+    health: Health | None = None
     use_cases: dict[str, Watched] = field(default_factory=dict)
 
     def status(self) -> tuple[str, str]:
