@@ -20,15 +20,16 @@ UNITS = {
     "bytes/s": units.BytesPerSecondSI,
     "ratio": units.PercentUnit,
     "per second": units.CountsPerSecond,
+    "time": units.DatetimeISO,
     "": units.Short,
 }
-Unit = Literal["seconds", "bytes", "bytes/s", "ratio", "per second", ""]
+Unit = Literal["seconds", "bytes", "bytes/s", "ratio", "per second", "time", ""]
 Kind = Literal["line", "number"]
 
 
 @dataclass(frozen=True)
 class Panel:
-    """One panel. `queries` maps legends to PromQL; from `warn` and `bad` on a number is coloured, downwards if `bad` is less."""
+    """One panel; a `time` is in milliseconds since 1970. `queries` maps legends to PromQL; from `warn` and `bad` on a number is coloured, downwards if `bad` is less."""
 
     title: str
     about: str

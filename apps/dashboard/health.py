@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import inf
 
 from apps.dashboard.replies import Figures, Health
 from apps.dashboard.words import NOTHING
@@ -40,17 +41,24 @@ def missing(health: Health) -> str:
 
 
 def _flow(name: str, it: Figures) -> Flow:
+    # Where nothing flows there is nothing new to serve or to save, and an age is no fault.
+    stale, unsaved = (limit if it.predictions_per_s else inf for limit in (STALE, UNSAVED))
     return Flow(
         name=name,
         predictions=rate(it.predictions_per_s),
         training_samples=rate(it.training_samples_per_s),
         lag=count(it.lag_records),
-        state_age=duration(it.state_age_s),
-        checkpoint_age=duration(it.checkpoint_age_s),
+        state_age=_age(it.state_age_s, stale),
+        checkpoint_age=_age(it.checkpoint_age_s, unsaved),
         dead_letters=count(it.dead_letters),
-        state_tone=_tone(it.state_age_s, STALE),
-        checkpoint_tone=_tone(it.checkpoint_age_s, UNSAVED),
+        state_tone=_tone(it.state_age_s, stale),
+        checkpoint_tone=_tone(it.checkpoint_age_s, unsaved),
     )
+
+
+def _age(age: float | None, limit: float) -> str:
+    """Write an age; never does the colour alone say that it is too old."""
+    return f"{duration(age)}, old" if _tone(age, limit) else duration(age)
 
 
 def _tone(age: float | None, limit: float) -> str:

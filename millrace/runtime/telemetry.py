@@ -109,8 +109,10 @@ class Catalogue:
         "commit_seconds", "histogram", "Time to commit one batch.", buckets=MILLISECONDS_TO_SECONDS
     )
     lag: Any = _trainer("consumer_lag_records", "gauge", "Records of events and labels not learnt yet.")
-    stream_time: Any = _trainer("stream_time_seconds", "gauge", "The stream's time, in seconds since 1970.")
-    trained_until: Any = _trainer("trained_until_seconds", "gauge", "Newest event learnt from, in seconds since 1970.")
+    stream_time: Any = _trainer("stream_timestamp_seconds", "gauge", "The stream's time, in seconds since 1970.")
+    trained_until: Any = _trainer(
+        "trained_until_timestamp_seconds", "gauge", "Newest event learnt from, in seconds since 1970."
+    )
     ledger_entries: Any = _trainer("ledger_entries", "gauge", "Predictions waiting for their label.")
     ledger_bytes: Any = _trainer("ledger_bytes", "gauge", "Size of the waiting predictions.")
     score: Any = _trainer("score", "gauge", "Prequential metric over the recent window.", "candidate", "metric")
@@ -152,7 +154,11 @@ class Catalogue:
         "api", "served_state_age_seconds", "gauge", "Time since the served state was loaded.", "use_case"
     )
     served_until: Any = _of(
-        "api", "served_trained_until_seconds", "gauge", "Newest event the served state has learnt from.", "use_case"
+        "api",
+        "served_trained_until_timestamp_seconds",
+        "gauge",
+        "Newest event that the served state has learnt from, in seconds since 1970.",
+        "use_case",
     )
     degraded: Any = _of("api", "served_degraded", "gauge", "1 while answers are not from what was wanted.", "use_case")
     reloads: Any = _of("api", "reloads_total", "counter", "States loaded.", "use_case", "outcome")
@@ -176,7 +182,11 @@ class Catalogue:
         "producer", "held_back_seconds_total", "counter", "Time spent waiting for the learner.", "use_case"
     )
     produced_until: Any = _of(
-        "producer", "produced_until_seconds", "gauge", "Newest fact written, in seconds since 1970.", "use_case"
+        "producer",
+        "produced_until_timestamp_seconds",
+        "gauge",
+        "Newest fact written, in seconds since 1970.",
+        "use_case",
     )
 
 

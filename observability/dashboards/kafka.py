@@ -6,8 +6,8 @@ from observability.panels import RATE, Board, line
 
 UC = '{use_case=~"$use_case"}'
 
-AHEAD = f"""max by (use_case) (millrace_produced_until_seconds{UC})
-- max by (use_case) (millrace_stream_time_seconds{UC})"""
+AHEAD = f"""max by (use_case) (millrace_produced_until_timestamp_seconds{UC})
+- max by (use_case) (millrace_stream_timestamp_seconds{UC})"""
 
 DASHBOARD = Board(
     "millrace-kafka",

@@ -115,10 +115,10 @@ DASHBOARD = Board(
                 "Stream time",
                 "How far the stream's time has come, and the newest event learnt from.",
                 {
-                    "stream time, {{use_case}}": f"millrace_stream_time_seconds{UC}",
-                    "trained until, {{use_case}}": f"millrace_trained_until_seconds{UC}",
+                    "stream time, {{use_case}}": f"millrace_stream_timestamp_seconds{UC} * 1000",
+                    "trained until, {{use_case}}": f"millrace_trained_until_timestamp_seconds{UC} * 1000",
                 },
-                unit="seconds",
+                unit="time",
             ),
             line(
                 "Snapshot age",

@@ -16,8 +16,8 @@ def latency(share: float) -> str:
     return f"histogram_quantile({share}, sum by (route, le) ({rate}))"
 
 
-BEHIND = f"""clamp_min(max by (use_case) (millrace_trained_until_seconds{UC})
-- on (use_case) group_right () millrace_served_trained_until_seconds{UC}, 0)"""
+BEHIND = f"""clamp_min(max by (use_case) (millrace_trained_until_timestamp_seconds{UC})
+- on (use_case) group_right () millrace_served_trained_until_timestamp_seconds{UC}, 0)"""
 LOADING = f"histogram_quantile(0.99, sum by (use_case, le) (rate(millrace_reload_seconds_bucket{UC}[{RATE}])))"
 
 DASHBOARD = Board(

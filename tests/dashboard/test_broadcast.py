@@ -11,7 +11,7 @@ from apps.dashboard.api import Api, Declined
 from apps.dashboard.broadcast import Broadcaster, Viewer
 from apps.dashboard.health import flows, missing
 from apps.dashboard.known import Known, Watched
-from apps.dashboard.replies import Detail
+from apps.dashboard.replies import Detail, Figures, Health
 from millrace.domain.errors import Unreachable
 from millrace.runtime.telemetry import value
 from tests.dashboard.conftest import free_port, running
@@ -63,9 +63,16 @@ async def test_figures_of_health_are_asked_for_while_somebody_sees_them(api: Api
     assert fake.asked_for_health == 1
     assert cast.known.health is not None
     [line] = flows(cast.known.health)
-    assert (line.predictions, line.lag, line.state_age, line.checkpoint_age) == ("48", "1,204", "0.8 s", "7 min")
+    assert (line.predictions, line.lag, line.state_age, line.checkpoint_age) == ("48", "1,204", "0.8 s", "7 min, old")
     assert (line.state_tone, line.checkpoint_tone) == ("", "bad")
     assert missing(cast.known.health) == "1 of 2 trainers did not answer"
+
+
+def test_an_age_is_no_fault_where_nothing_flows() -> None:
+    """A stream that is over leaves nothing to serve or to save."""
+    over = Figures(predictions_per_s=0.0, checkpoint_age_s=5_000.0, state_age_s=5_000.0)
+    [line] = flows(Health(use_cases={NAME: over}))
+    assert (line.state_age, line.state_tone, line.checkpoint_tone) == ("83 min", "", "")
 
 
 async def test_looks_are_counted_by_what_came_of_them(api: Api, api_url: str) -> None:

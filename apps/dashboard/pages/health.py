@@ -19,18 +19,27 @@ def health_panel() -> View:
         rx.el.th("Use case", scope="col"), *(rx.el.th(it, scope="col", class_name="num") for it in COLUMNS)
     )
     table = rx.el.table(rx.el.thead(heads), rx.el.tbody(rx.foreach(page.flows, _flow)))
-    shown = rx.el.div(table, class_name="scroll broad", tab_index=0, role="region", aria_label="Health by use case")
+    shown = rx.el.div(table, class_name="scroll stacked", tab_index=0, role="region", aria_label="Health by use case")
     return panel("Health", shown, side=rx.el.span(page.flows_missing, class_name="muted"), name="health")
 
 
 def _flow(it: Expression) -> View:
+    figures = (
+        (it.predictions, "strong"),
+        (it.training_samples, ""),
+        (it.lag, ""),
+        (it.state_age, it.state_tone),
+        (it.checkpoint_age, it.checkpoint_tone),
+        (it.dead_letters, ""),
+    )
     return rx.el.tr(
         rx.el.th(it.name, scope="row"),
-        rx.el.td(it.predictions, class_name="num strong"),
-        rx.el.td(it.training_samples, class_name="num"),
-        rx.el.td(it.lag, class_name="num"),
-        rx.el.td(it.state_age, class_name="num " + it.state_tone),
-        rx.el.td(it.checkpoint_age, class_name="num " + it.checkpoint_tone),
-        rx.el.td(it.dead_letters, class_name="num"),
+        *(_figure(*each) for each in zip(COLUMNS, figures, strict=True)),
         key=it.name,
     )
+
+
+def _figure(title: str, figure: tuple[Expression, Expression]) -> View:
+    """Show one figure; where there is no room for columns its title stands above it."""
+    shown, tone = figure
+    return rx.el.td(shown, class_name="num " + tone, custom_attrs={"data-title": title})
