@@ -29,7 +29,10 @@ Kind = Literal["line", "number"]
 
 @dataclass(frozen=True)
 class Panel:
-    """One panel; a `time` is in milliseconds since 1970. `queries` maps legends to PromQL; from `warn` and `bad` on a number is coloured, downwards if `bad` is less."""
+    """One panel. `queries` maps legends to PromQL; what is a `time` is in milliseconds since 1970.
+
+    From `warn` and `bad` on a number is coloured, downwards if `bad` is less.
+    """
 
     title: str
     about: str
