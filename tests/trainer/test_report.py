@@ -76,6 +76,18 @@ async def test_each_who_competes_has_one_role_at_a_time(told: tuple[Report, Cloc
     assert all(roles[name] == ["baseline"] for name in parcels.baselines)
 
 
+async def test_scores_are_ranked_now_and_then_and_not_at_every_refresh(told: tuple[Report, Clock]) -> None:
+    """Ranking what was answered stops learning: ten times a hundred milliseconds would be felt."""
+    report, clock = told
+    contest, asked = report._training.shard.learner.contest, []
+    standings = contest.standings
+    contest.standings = lambda: asked.append(clock.now) or standings()  # type: ignore[method-assign, func-returns-value]
+    for _ in range(60):
+        clock.now += 1.0
+        report.refresh()
+    assert 5 <= len(asked) <= 7
+
+
 def _has(name: str, role: str) -> bool:
     return shown("candidate_role", candidate=name, role=role) == 1.0
 
