@@ -11,6 +11,10 @@ from observability.scrape import JOBS
 LEARNING = "increase(millrace_batches_total[5m]) > 0"
 """The learner has committed something lately: there is something new to check, save and serve."""
 
+AS_WANTED = """millrace_served_from{serving_from="registered"} == 1
+and on (instance, use_case) millrace_served_degraded == 0"""
+"""A replica that is told to serve registered versions: they are minutes old, and that is no fault."""
+
 OBJECTIVE = 0.999
 """The share of requests that are to be answered; 0.1 % is the budget for errors of thirty days."""
 ASKED = 'route!~"/(livez|readyz|metrics)"'
@@ -122,7 +126,9 @@ LEARNER = [
 SERVING = [
     Alert(
         "MillraceAnswersStale",
-        f"millrace_served_state_age_seconds > 30\nand on (use_case)\nsum by (use_case) ({LEARNING.removesuffix(' > 0')}) > 0",
+        "millrace_served_state_age_seconds > 30\nand on (use_case)\n"
+        f"sum by (use_case) ({LEARNING.removesuffix(' > 0')}) > 0\n"
+        f"unless on (instance, use_case)\n({AS_WANTED})",
         "1m",
         "critical",
         "answers for {{ $labels.use_case }} come from a state of {{ $value | humanizeDuration }} ago",

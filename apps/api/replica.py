@@ -8,7 +8,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Seque
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from functools import partial
+from typing import Any, get_args
 
 import structlog
 
@@ -17,6 +18,7 @@ from apps.api.figures import Figures
 from apps.api.guard import Load
 from apps.api.loading import Loader, Trust
 from apps.api.recent import Recent
+from apps.api.replies import ServingFrom
 from apps.api.serving import Serving
 from apps.api.settings import ApiSettings
 from apps.api.watch import Watch
@@ -118,6 +120,8 @@ class Replica:
         watch = Watch(board, its.bus, newest, lambda: self.health.beat(f"{use_case.name} watch"), schemas, recent)
         METRICS.served_state_age.labels(use_case.name).set_function(lambda: _age(serving))
         METRICS.served_until.labels(use_case.name).set_function(lambda: _trained_until(serving))
+        for source in get_args(ServingFrom):
+            METRICS.served_from.labels(use_case.name, source).set_function(partial(_comes_from, serving, source))
         METRICS.degraded.labels(use_case.name).set_function(lambda: serving.degraded is not None)
         return Shown(serving, board, watch, recent)
 
@@ -174,6 +178,10 @@ class Replica:
 def age(serving: Serving) -> float | None:
     """Return how many seconds ago the served state was loaded; `None` before there is one."""
     return None if serving.served is None else time.monotonic() - serving.served.loaded_at
+
+
+def _comes_from(serving: Serving, source: ServingFrom) -> bool:
+    return serving.served is not None and serving.served.serving_from == source
 
 
 def _trained_until(serving: Serving) -> float:

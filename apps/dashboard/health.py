@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from math import inf
 
@@ -29,9 +30,9 @@ class Flow:
     checkpoint_tone: str = ""
 
 
-def flows(health: Health) -> list[Flow]:
-    """Return a line for each use case."""
-    return [_flow(name, it) for name, it in health.use_cases.items()]
+def flows(health: Health, registered: Collection[str] = ()) -> list[Flow]:
+    """Return a line for each use case; those in `registered` are served from versions, which are minutes old."""
+    return [_flow(name, it, fresh=name not in registered) for name, it in health.use_cases.items()]
 
 
 def missing(health: Health) -> str:
@@ -40,9 +41,10 @@ def missing(health: Health) -> str:
     return f"{away} of {health.parts} trainers did not answer" if away else ""
 
 
-def _flow(name: str, it: Figures) -> Flow:
+def _flow(name: str, it: Figures, *, fresh: bool) -> Flow:
     # Where nothing flows there is nothing new to serve or to save, and an age is no fault.
-    stale, unsaved = (limit if it.predictions_per_s else inf for limit in (STALE, UNSAVED))
+    unsaved = UNSAVED if it.predictions_per_s else inf
+    stale = STALE if it.predictions_per_s and fresh else inf
     return Flow(
         name=name,
         predictions=rate(it.predictions_per_s),

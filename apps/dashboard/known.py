@@ -113,6 +113,11 @@ class Known:
             return "degraded", "Degraded"
         return "ready", "All ready"
 
+    def registered(self) -> set[str]:
+        """Return the use cases that are served from registered versions because that is what was wanted."""
+        details = {name: it.detail for name, it in self.use_cases.items()}
+        return {name for name, it in details.items() if it.serving_from == "registered" and not it.degraded}
+
     def keep(self, listed: list[Listed]) -> None:
         """Forget use cases the API no longer lists, and keep its order."""
         self.use_cases = {it.name: self.use_cases[it.name] for it in listed if it.name in self.use_cases}

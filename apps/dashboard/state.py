@@ -50,7 +50,9 @@ class Overview(rx.State):
         found = [it.card(now) for it in known.use_cases.values()]
         update(self, cards=found, loaded=known.looked and not (known.away and not found))
         if known.health is not None:
-            update(self, flows=health.flows(known.health), flows_missing=health.missing(known.health))
+            update(
+                self, flows=health.flows(known.health, known.registered()), flows_missing=health.missing(known.health)
+            )
 
 
 class UseCasePage(rx.State):

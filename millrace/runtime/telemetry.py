@@ -160,6 +160,9 @@ class Catalogue:
         "Newest event that the served state has learnt from, in seconds since 1970.",
         "use_case",
     )
+    served_from: Any = _of(
+        "api", "served_from", "gauge", "1 for where the served state comes from, else 0.", "use_case", "serving_from"
+    )
     degraded: Any = _of("api", "served_degraded", "gauge", "1 while answers are not from what was wanted.", "use_case")
     reloads: Any = _of("api", "reloads_total", "counter", "States loaded.", "use_case", "outcome")
     reload_seconds: Any = _of(

@@ -82,6 +82,11 @@ DASHBOARD = Board(
                 {"{{use_case}} {{instance}}": f"millrace_served_degraded{UC}"},
             ),
             line(
+                "Served from",
+                "1 for where the served state comes from.",
+                {"{{use_case}} {{serving_from}} {{instance}}": f"millrace_served_from{UC}"},
+            ),
+            line(
                 "States loaded/s",
                 "By outcome.",
                 {"{{use_case}} {{outcome}}": f"sum by (use_case, outcome) (rate(millrace_reloads_total{UC}[{RATE}]))"},

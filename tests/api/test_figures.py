@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import pytest
 
 from apps.api.figures import AGE, LAG, PREDICTIONS, Figures, sums
 from millrace.runtime.embedded.ports import free_ports
 from millrace.runtime.health import Health, HealthServer
-from millrace.runtime.telemetry import METRICS
+from millrace.runtime.telemetry import METRICS, value
 from tests.api.world import World
 
 NAME = "parcel-delay"
@@ -110,3 +111,23 @@ def test_shards_are_added_up_and_the_oldest_checkpoint_counts() -> None:
         for shard, count in (("0", 3.0), ("1", 5.0))
     ]
     assert sums(texts) == {(PREDICTIONS, "a"): 8.0, (LAG, "a"): 8.0, (AGE, "a"): 5.0}
+
+
+async def test_a_replica_says_where_its_state_comes_from_and_how_far_it_reaches() -> None:
+    """What dashboards draw by replica: source, age, and the newest event it has learnt from."""
+    world = World()
+    await world.learn()
+    await world.publish()
+    async with world.api() as api:
+        answer = await api.ready()
+        sources = {it: value("millrace_served_from", _of(serving_from=it)) for it in ("live", "registered")}
+        assert sources == {"live": 1.0, "registered": 0.0}
+        assert value("millrace_served_degraded", _of()) == 0.0
+        assert 0 <= (value("millrace_served_state_age_seconds", _of()) or 0) < 20
+        until = datetime.fromtimestamp(value("millrace_served_trained_until_timestamp_seconds", _of()) or 0, UTC)
+        assert until == datetime.fromisoformat(answer["trained_until"])
+        assert value("millrace_part_ready") == 1.0
+
+
+def _of(**more: str) -> dict[str, str]:
+    return {"use_case": NAME, **more}

@@ -75,6 +75,13 @@ def test_an_age_is_no_fault_where_nothing_flows() -> None:
     assert (line.state_age, line.state_tone, line.checkpoint_tone) == ("83 min", "", "")
 
 
+def test_a_registered_version_is_no_old_state() -> None:
+    """Registered every five minutes, it is minutes old: that is what was asked for."""
+    flowing = Health(use_cases={NAME: Figures(predictions_per_s=5.0, state_age_s=120.0)})
+    assert [it.state_tone for it in flows(flowing)] == ["bad"]
+    assert [it.state_tone for it in flows(flowing, registered={NAME})] == [""]
+
+
 async def test_looks_are_counted_by_what_came_of_them(api: Api, api_url: str) -> None:
     """Pages that get no answer are an alert."""
     cast = Broadcaster(api)

@@ -43,6 +43,16 @@ def answered_within(below: str, above: str) -> Series:
     return {f'{bucket}"0.1"}}': below, f'{bucket}"0.5"}}': below, f'{bucket}"1.0"}}': above, f'{bucket}"+Inf"}}': above}
 
 
+def served(source: str, degraded: int) -> Series:
+    """Return a replica that has loaded nothing for hours, and where what it serves comes from."""
+    where = f'{API},use_case="parcels"'
+    return {
+        f"millrace_served_state_age_seconds{{{where}}}": "0+30x400",
+        f'millrace_served_from{{{where},serving_from="{source}"}}': "1+0x400",
+        f"millrace_served_degraded{{{where}}}": f"{degraded}+0x400",
+    }
+
+
 def looks(failed: str, answered: str) -> Series:
     return {
         f'millrace_pages_looks_total{{job="millrace-dashboard",outcome="{outcome}"}}': values
@@ -114,8 +124,7 @@ CASES = {
         | trainer("facts_total", STEADY, ',outcome="events"'),
     ),
     "MillraceAnswersStale": Case(
-        fires={f'millrace_served_state_age_seconds{{{API},use_case="parcels"}}': "0+30x400"} | learning(),
-        quiet={f'millrace_served_state_age_seconds{{{API},use_case="parcels"}}': "0+30x400"} | learning(False),
+        fires=served("registered", 1) | learning(), quiet=served("registered", 0) | learning()
     ),
     "MillraceAnswersDegraded": Case(
         fires={f'millrace_served_degraded{{{API},use_case="parcels"}}': "1+0x400"},

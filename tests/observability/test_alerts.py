@@ -16,7 +16,7 @@ from observability.alert import RUNBOOKS, Alert
 from observability.alerts import ALERTS, rules
 from observability.build import ROOT
 from observability.queries import faults
-from tests.observability.cases import CASES, Series
+from tests.observability.cases import CASES, Series, learning, served
 
 AT = "3h"
 FACTS_OF_A_PAGE = ("## What it means", "## How to check", "## How to mend")
@@ -58,6 +58,21 @@ def test_an_alert_fires_and_is_quiet_when_it_should(promtool: str, tmp_path: Pat
     """Both are shown by Prometheus' own rule engine, on three hours of series."""
     fires, quiet = CASES[alert]
     said = run(promtool, tmp_path, [world(alert, fires, True), world(alert, quiet, False)])
+    assert said.returncode == 0, said.stdout + said.stderr
+
+
+@pytest.mark.parametrize(
+    ("series", "firing"),
+    [
+        pytest.param(served("live", 0) | learning(), True, id="a live state that grows old"),
+        pytest.param(served("live", 0) | learning(False), False, id="nothing new to serve"),
+    ],
+)
+def test_answers_are_stale_only_while_there_is_something_newer(
+    promtool: str, tmp_path: Path, series: Series, firing: bool
+) -> None:
+    """A stream that is over leaves the last state served for ever, and wakes nobody."""
+    said = run(promtool, tmp_path, [world("MillraceAnswersStale", series, firing)])
     assert said.returncode == 0, said.stdout + said.stderr
 
 
