@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-PRODUCT = ("millrace/", "producers/", "trainer/", "apps/", "observability/")
+PRODUCT = ("millrace/", "producers/", "trainer/", "apps/")
 _BINARY = {".png", ".jpg", ".ico", ".woff2", ".gz", ".zip", ".whl", ".pub"}
 
 
