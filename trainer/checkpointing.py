@@ -61,6 +61,7 @@ class Checkpointing:
         self.written_at: float | None = None
         self.bytes = 0
         self.pause = 0.0
+        self.written = 0
         self.failures = 0
         self.trouble: str | None = None
         self.registered_keys: set[str] = set()
@@ -120,6 +121,7 @@ class Checkpointing:
             return None
         self.trouble = None
         self._newest = (header.epoch, header.offset)
+        self.written += 1
         self.written_at = self._now()
         self.bytes = len(sealed)
         return Written(header, key, files.get("snapshot"))

@@ -26,7 +26,13 @@ def create_app(replica: Replica) -> FastAPI:
     # Pages that explain the API would be loaded from somebody else's servers: /openapi.json is what there is.
     app = FastAPI(title="Millrace", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None)
     app.router.routes.insert(0, views.predict(replica))
-    for router in (views.examples(replica), views.v1(replica), streams.live(replica), views.probes(replica)):
+    for router in (
+        views.examples(replica),
+        views.v1(replica),
+        views.health(replica),
+        streams.live(replica),
+        views.probes(replica),
+    ):
         app.include_router(router)
     app.add_middleware(Guard, load=replica.load)
     answer_errors(app)

@@ -31,6 +31,7 @@ _REPLIES = (
     replies.Clusters,
     replies.Detail,
     replies.End,
+    replies.Health,
     replies.Known,
     replies.Platform,
     replies.Predictions,

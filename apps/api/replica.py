@@ -7,14 +7,18 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from datetime import datetime
+from functools import partial
+from typing import Any, get_args
 
 import structlog
 
 from apps.api.board import Board
+from apps.api.figures import Figures
 from apps.api.guard import Load
 from apps.api.loading import Loader, Trust
 from apps.api.recent import Recent
+from apps.api.replies import ServingFrom
 from apps.api.serving import Serving
 from apps.api.settings import ApiSettings
 from apps.api.watch import Watch
@@ -73,8 +77,10 @@ class Replica:
         self.streams = 0
         self.leaving: Callable[[], bool] = lambda: self._stopping
         self._loader = Loader(self.trust)
+        self.figures = Figures(self.settings.measured)
         self.shown = {use_case.name: self._show(use_case) for use_case in self.use_cases}
         METRICS.http_in_flight.set_function(self.load.in_flight)
+        METRICS.ready.set_function(self._ready)
 
     @property
     def registry(self) -> Registry:
@@ -113,7 +119,14 @@ class Replica:
         recent = Recent(settings.stream_kept)
         watch = Watch(board, its.bus, newest, lambda: self.health.beat(f"{use_case.name} watch"), schemas, recent)
         METRICS.served_state_age.labels(use_case.name).set_function(lambda: _age(serving))
+        METRICS.served_until.labels(use_case.name).set_function(lambda: _trained_until(serving))
+        for source in get_args(ServingFrom):
+            METRICS.served_from.labels(use_case.name, source).set_function(partial(_comes_from, serving, source))
+        METRICS.degraded.labels(use_case.name).set_function(lambda: serving.degraded is not None)
         return Shown(serving, board, watch, recent)
+
+    def _ready(self) -> bool:
+        return bool(self.health.live()["live"]) and all(it.serving.served for it in self.shown.values())
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -129,6 +142,7 @@ class Replica:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             self._loader.close()
+            await self.figures.close()
             await self.services.close()
 
     def _loops(self) -> list[tuple[str, Coroutine[Any, Any, None]]]:
@@ -161,5 +175,20 @@ class Replica:
         log.error("a task has died", task=task.get_name(), reason=reason)
 
 
+def age(serving: Serving) -> float | None:
+    """Return how many seconds ago the served state was loaded; `None` before there is one."""
+    return None if serving.served is None else time.monotonic() - serving.served.loaded_at
+
+
+def _comes_from(serving: Serving, source: ServingFrom) -> bool:
+    return serving.served is not None and serving.served.serving_from == source
+
+
+def _trained_until(serving: Serving) -> float:
+    until = serving.served.header.trained_until if serving.served else None
+    return float("nan") if not until else datetime.fromisoformat(until).timestamp()
+
+
 def _age(serving: Serving) -> float:
-    return float("nan") if serving.served is None else time.monotonic() - serving.served.loaded_at
+    found = age(serving)
+    return float("nan") if found is None else found

@@ -198,6 +198,25 @@ class Platform(Reply, frozen=True, kw_only=True):
     use_cases: dict[str, Readiness]
 
 
+class Figures(Reply, frozen=True, kw_only=True):
+    """How one use case flows now. What no part tells is left out; `dead_letters` counts since the trainer's start."""
+
+    predictions_per_s: float | None = None
+    training_samples_per_s: float | None = None
+    lag_records: int | None = None
+    checkpoint_age_s: float | None = None
+    state_age_s: float | None = None
+    dead_letters: int | None = None
+
+
+class Health(Reply, frozen=True, kw_only=True):
+    """Figures of health by use case, and how many of the parts that tell them have answered."""
+
+    parts: int
+    answering: int
+    use_cases: dict[str, Figures]
+
+
 class Problem(Reply, frozen=True, kw_only=True):
     """What is said instead of an answer (RFC 9457). `field` names the field that is at fault, where there is one."""
 

@@ -22,6 +22,10 @@ class ApiSettings(Connections):
         "live", description="Answer from live snapshots, or from the registered version that the alias names."
     )
     alias: str = Field("champion", min_length=1, description="Alias of the registered version to serve.")
+    measured: Annotated[list[str], NoDecode] = Field(
+        default_factory=list,
+        description="Addresses (URL, URL, …) of parts whose /metrics have the figures of /v1/health: the trainers.",
+    )
     shard: int = Field(0, ge=0, description="The shard whose snapshots are served.")
     live_poll: float = Field(0.25, gt=0, description="Seconds between two looks for a newer snapshot.")
     registry_poll: float = Field(2.0, gt=0, description="Seconds between two looks at the alias.")
@@ -50,7 +54,7 @@ class ApiSettings(Connections):
     head_timeout: float = Field(10.0, gt=0, description="Seconds a client has to send a request's head.")
     answer_timeout: float = Field(10.0, gt=0, description="Seconds until a request is given up.")
 
-    @field_validator("use_cases", mode="before")
+    @field_validator("use_cases", "measured", mode="before")
     @classmethod
     def _split(cls, given: object) -> object:
         """Read `a,b` as a list."""

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import msgspec
 from fastapi import APIRouter, Query
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Match, Route
@@ -15,13 +15,14 @@ from starlette.types import Scope
 from apps.api import replies
 from apps.api.predict import JSON, Predict, encoded
 from apps.api.problems import Missing, TooLate
-from apps.api.replica import Replica, Shown
+from apps.api.replica import Replica, Shown, age
 from apps.api.schema import event_schema
 from millrace.adapters.registry.port import ModelVersion
 from millrace.domain.errors import Refused
 from millrace.domain.sources import Files
 from millrace.domain.tasks import Clustering
 from millrace.domain.usecase import Recorded, Source
+from millrace.runtime.telemetry import exposed
 
 Limit = Annotated[int, Query(ge=1, le=5_000, description="How many, at most.")]
 REF = "#/components/schemas/{name}"
@@ -122,6 +123,21 @@ def examples(replica: Replica) -> APIRouter:
     return router
 
 
+def health(replica: Replica) -> APIRouter:
+    """Return the route of the figures of health."""
+    router = APIRouter(prefix="/v1", tags=["health"])
+
+    @router.get("/health", responses=answers(replies.Health), summary="How all use cases flow")
+    async def figures() -> Response:
+        with replica.load.aside():  # it waits for other parts
+            await replica.figures.look()
+        found = {name: replica.figures.of(name, age(shown.serving)) for name, shown in replica.shown.items()}
+        parts = len(replica.settings.measured)
+        return encoded(replies.Health(parts=parts, answering=replica.figures.answering, use_cases=found))
+
+    return router
+
+
 def probes(replica: Replica) -> APIRouter:
     """Return what supervisors and Prometheus ask."""
     router = APIRouter(tags=["probes"])
@@ -139,7 +155,7 @@ def probes(replica: Replica) -> APIRouter:
 
     @router.get("/metrics", summary="Metrics, for Prometheus")
     def metrics() -> Response:
-        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+        return Response(exposed("api"), media_type=CONTENT_TYPE_LATEST)
 
     return router
 

@@ -50,6 +50,10 @@ class Api:
         answer = await self._send("GET", "/readyz")
         return self._read(answer, replies.Platform)
 
+    async def health(self) -> replies.Health:
+        """Return how all use cases flow."""
+        return await self._get("/v1/health", replies.Health)
+
     async def use_cases(self) -> list[replies.Listed]:
         """List the use cases."""
         return (await self._get("/v1/use-cases", replies.UseCases)).use_cases

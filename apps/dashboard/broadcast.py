@@ -13,6 +13,7 @@ from apps.dashboard.api import Api, Declined
 from apps.dashboard.known import HISTORY, Known, Watched
 from apps.dashboard.replies import Detail, Listed, Readiness
 from millrace.domain.errors import MillraceError, Unreachable
+from millrace.runtime.telemetry import METRICS
 
 log = structlog.get_logger()
 
@@ -49,6 +50,10 @@ class Broadcaster:
         self._every = every
         self._clock = clock
         self._came = asyncio.Event()
+        METRICS.viewers.set_function(lambda: len(self.viewers))
+        METRICS.ready.set_function(lambda: not self.known.away)
+        for outcome in ("answered", "failed"):
+            METRICS.looks.labels(outcome)
 
     def join(self, token: str, watching: str | None) -> None:
         """Take a viewer in, or note that it went to another page; it is told everything at once."""
@@ -90,15 +95,22 @@ class Broadcaster:
 
     async def look(self, watched: set[str]) -> None:
         """Ask the API how everything stands; of the watched use cases, more."""
+        with METRICS.look_seconds.time():
+            await self._look(watched)
+        self.known.looked = True
+        METRICS.looks.labels("failed" if self.known.away else "answered").inc()
+
+    async def _look(self, watched: set[str]) -> None:
         try:
             listed, platform = await asyncio.gather(self.api.use_cases(), self.api.platform())
             self.known.keep(listed)
+            if any(it.watching is None for it in self.viewers.values()):
+                await self._try(self._health())
             await asyncio.gather(*(self._see(it, platform.use_cases.get(it.name), it.name in watched) for it in listed))
         except MillraceError as error:
             self._away(str(error))
         else:
             self._back(platform.ready)
-        self.known.looked = True
 
     def _away(self, why: str) -> None:
         if not self.known.away:
@@ -133,6 +145,9 @@ class Broadcaster:
             await part
         except Declined as error:
             log.debug("api.declined", why=str(error), status=error.status)
+
+    async def _health(self) -> None:
+        self.known.health = await self.api.health()
 
     async def _scorecards(self, name: str, use_case: Watched) -> None:
         now = self._clock()

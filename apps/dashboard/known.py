@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from apps.dashboard import cards, standing
-from apps.dashboard.replies import Clusters, Detail, Listed, Published, Readiness, Version
+from apps.dashboard.replies import Clusters, Detail, Health, Listed, Published, Readiness, Version
 from millrace.domain.records import Alarm, Scorecard
 
 HISTORY = 300
@@ -95,6 +95,7 @@ class Known:
     away: str = ""
     looked: bool = False
     ready: bool = False
+    health: Health | None = None
     use_cases: dict[str, Watched] = field(default_factory=dict)
 
     def status(self) -> tuple[str, str]:
@@ -111,6 +112,11 @@ class Known:
         if any(it.detail.degraded for it in self.use_cases.values()):
             return "degraded", "Degraded"
         return "ready", "All ready"
+
+    def registered(self) -> set[str]:
+        """Return the use cases that are served from registered versions because that is what was wanted."""
+        details = {name: it.detail for name, it in self.use_cases.items()}
+        return {name for name, it in details.items() if it.serving_from == "registered" and not it.degraded}
 
     def keep(self, listed: list[Listed]) -> None:
         """Forget use cases the API no longer lists, and keep its order."""

@@ -146,6 +146,25 @@ class Platform(Reply, frozen=True, kw_only=True):
     use_cases: dict[str, Readiness] = {}
 
 
+class Figures(Reply, frozen=True, kw_only=True):
+    """How one use case flows; nothing where no part tells."""
+
+    predictions_per_s: float | None = None
+    training_samples_per_s: float | None = None
+    lag_records: int | None = None
+    checkpoint_age_s: float | None = None
+    state_age_s: float | None = None
+    dead_letters: int | None = None
+
+
+class Health(Reply, frozen=True, kw_only=True):
+    """Figures of health by use case, and how many of the parts that tell them have answered."""
+
+    parts: int = 0
+    answering: int = 0
+    use_cases: dict[str, Figures] = {}
+
+
 class Answered(Reply, frozen=True, kw_only=True):
     """The answer to one event."""
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import reflex as rx
 
-from apps.dashboard import alarms, form, groups, places, standing, tables
+from apps.dashboard import alarms, form, groups, health, places, standing, tables
 from apps.dashboard.broadcast import CLUSTERING, Viewer
 from apps.dashboard.cards import Card
 from apps.dashboard.known import Known, Watched
@@ -36,6 +36,8 @@ class Overview(rx.State):
     """All use cases."""
 
     cards: rx.Field[list[Card]] = rx.field(default_factory=list)
+    flows: rx.Field[list[health.Flow]] = rx.field(default_factory=list)
+    flows_missing: str = ""
     loaded: bool = False
 
     @rx.event
@@ -47,6 +49,10 @@ class Overview(rx.State):
         """Take in how the use cases stand."""
         found = [it.card(now) for it in known.use_cases.values()]
         update(self, cards=found, loaded=known.looked and not (known.away and not found))
+        if known.health is not None:
+            update(
+                self, flows=health.flows(known.health, known.registered()), flows_missing=health.missing(known.health)
+            )
 
 
 class UseCasePage(rx.State):

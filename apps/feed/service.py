@@ -67,6 +67,9 @@ class FeedService(Service):
         self._app: FeedApp | None = None
         self._cluster = ""
         self._unanswered = 0
+        for shown in self.shown:
+            for outcome in ("written", "failed"):  # shown at zero, or the first of them would be no rise
+                METRICS.feed_writes.labels(shown.name, outcome)
         health.not_ready("log", "not read yet")
         health.details = lambda: {"taken": {it.name: it.standing.taken for it in self.shown}}
 

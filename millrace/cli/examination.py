@@ -99,6 +99,10 @@ def _machine() -> Iterator[Finding]:
         "Java and Maven are here: --kafka local works" if java else "no Java or no Maven: --kafka local does not work"
     )
     yield Finding(about="java", level="good" if java else "note", words=words)
+    prometheus = shutil.which("prometheus")
+    words = "it is here: --prometheus works" if prometheus else "it is not here: --prometheus does not work"
+    do = "" if prometheus else "apt-get install prometheus, if this machine is to watch itself"
+    yield Finding(about="prometheus", level="good" if prometheus else "note", words=words, do=do)
 
 
 def _packages() -> Iterator[Finding]:

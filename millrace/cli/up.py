@@ -24,6 +24,8 @@ Examples:
   millrace up --use-case A --use-case B       several; each has a trainer and a producer of its own
 
   millrace up --speed 60 --no-dashboard       a minute of the stream in a second, without pages
+
+  millrace up --prometheus                    with a Prometheus that watches all parts, alerts and all
 """
 
 _BOOTSTRAP = re.compile(r"[^\s:,/]+:\d+(,[^\s:,/]+:\d+)*")
@@ -72,6 +74,9 @@ def up(
             "--producer/--no-producer", help="Send the recorded or simulated stream; without, bring your own events."
         ),
     ] = True,
+    prometheus: Annotated[
+        bool, typer.Option("--prometheus", help="Run the Prometheus of this machine on all parts, with the alerts.")
+    ] = False,
     api_port: Annotated[
         int | None, typer.Option(min=1, max=65535, show_default="8000 if free", help="Port of the API.")
     ] = None,
@@ -102,6 +107,7 @@ def up(
             dashboard=dashboard,
             feed=find_spec("faust") is not None,
             producer=producer,
+            prometheus=prometheus,
             ports={name: port for name, port in told.items() if port is not None},
         )
     )

@@ -32,6 +32,10 @@ class Prediction(Wire, frozen=True, kw_only=True):
     by_candidate: dict[str, float]
 
 
+Role = Literal["champion", "challenger", "baseline", "suspended"]
+"""What one who competes is now."""
+
+
 class Score(Wire, frozen=True, kw_only=True):
     """One candidate's or baseline's prequential metrics.
 
@@ -40,7 +44,7 @@ class Score(Wire, frozen=True, kw_only=True):
     error, or log loss) minus the champion's on the same recent events: below 0, it is better.
     """
 
-    role: Literal["champion", "challenger", "baseline", "suspended"]
+    role: Role
     labels: int
     overall: dict[str, float]
     recent: dict[str, float]

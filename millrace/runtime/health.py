@@ -13,7 +13,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import msgspec
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST
+
+from millrace.runtime.telemetry import METRICS, exposed
 
 STUCK_AFTER = 30.0
 """Seconds without a beat after which a loop is taken for stuck."""
@@ -87,10 +89,11 @@ def _utc(at: float) -> str:
 
 
 class HealthServer:
-    """Answers for one process, in threads of its own."""
+    """Answers for one process, in threads of its own. `part` is which it is, as the metric catalogue names it."""
 
-    def __init__(self, health: Health, host: str, port: int) -> None:
-        self._server = ThreadingHTTPServer((host, port), _handler(health))
+    def __init__(self, health: Health, host: str, port: int, part: str) -> None:
+        METRICS.ready.set_function(lambda: health.readiness()["ready"])
+        self._server = ThreadingHTTPServer((host, port), _handler(health, part))
         self._server.daemon_threads = True
         self.port: int = self._server.server_address[1]
 
@@ -104,14 +107,14 @@ class HealthServer:
         self._server.server_close()
 
 
-def _handler(health: Health) -> type[BaseHTTPRequestHandler]:
+def _handler(health: Health, part: str) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         """Answers three addresses."""
 
         def do_GET(self) -> None:
             """Answer."""
             if self.path == "/metrics":
-                return self._send(200, CONTENT_TYPE_LATEST, generate_latest())
+                return self._send(200, CONTENT_TYPE_LATEST, exposed(part))
             if self.path == "/livez":
                 body = health.live()
                 return self._json(200 if body["live"] else 503, body)

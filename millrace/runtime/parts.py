@@ -16,7 +16,7 @@ from millrace.runtime.settings import Connections
 from millrace.runtime.supervision.probe import ask
 
 HOST = "127.0.0.1"
-API_PORT, DASHBOARD_PORT, MLFLOW_PORT = 8000, 3000, 5000
+API_PORT, DASHBOARD_PORT, MLFLOW_PORT, PROMETHEUS_PORT = 8000, 3000, 5000, 9090
 PREFIX = "MILLRACE_"
 
 FIRST_TO_STOP, THEN, AFTERWARDS = 0, 1, 2
@@ -42,6 +42,7 @@ class Wishes(msgspec.Struct, frozen=True, kw_only=True):
     dashboard: bool = True
     feed: bool = True
     producer: bool = True
+    prometheus: bool = False
     ports: Mapping[str, int] = {}
 
     def usual_ports(self) -> dict[str, int]:
@@ -51,7 +52,8 @@ class Wishes(msgspec.Struct, frozen=True, kw_only=True):
         services = {name: 0 for use_case in self.use_cases for name in self.services_of(use_case)}
         feed = {"feed": 0} if self.feed else {}
         pages = {"dashboard": DASHBOARD_PORT} if self.dashboard else {}
-        return {**inner, **registry, "api": API_PORT, **feed, **pages, **services}
+        watcher = {"prometheus": PROMETHEUS_PORT} if self.prometheus else {}
+        return {**inner, **registry, "api": API_PORT, **feed, **pages, **services, **watcher}
 
     def names(self) -> list[str]:
         """Return the use cases' names."""
@@ -72,6 +74,7 @@ class Platform(msgspec.Struct, frozen=True, kw_only=True):
     environment: dict[str, str]
     api: str
     dashboard: str
+    prometheus: str
 
 
 def platform(wishes: Wishes, ports: Mapping[str, int]) -> Platform:
@@ -84,18 +87,37 @@ def platform(wishes: Wishes, ports: Mapping[str, int]) -> Platform:
     parts = [
         *inner.values(),
         *_services(wishes, environment, ports),
-        _part("api", "api", {**environment, **_api(ports["api"])}, api, stops=AFTERWARDS),
+        _part("api", "api", {**environment, **_api(wishes, ports)}, api, stops=AFTERWARDS),
     ]
     if wishes.feed:
         parts.append(_feed(environment, ports["feed"]))
     if wishes.dashboard:
         parts.append(_dashboard(environment, api, ports["dashboard"]))
+    if wishes.prometheus:
+        parts.append(_prometheus(wishes, ports))
     return Platform(
         parts=parts,
         environment=environment,
         api=api,
         dashboard=f"http://{HOST}:{ports['dashboard']}" if wishes.dashboard else "",
+        prometheus=f"http://{HOST}:{ports['prometheus']}" if wishes.prometheus else "",
     )
+
+
+def measured(wishes: Wishes, ports: Mapping[str, int]) -> dict[str, list[str]]:
+    """Return HOST:PORT of everything that has metrics of ours, by part."""
+    found: dict[str, list[str]] = {}
+    services = [it for use_case in wishes.use_cases for it in wishes.services_of(use_case).items()]
+    shared = [(name, name) for name in ("api", "feed", "dashboard") if name in ports]
+    for name, kind in [*services, *shared]:
+        found.setdefault(kind, []).append(f"{HOST}:{ports[name]}")
+    return found
+
+
+def _prometheus(wishes: Wishes, ports: Mapping[str, int]) -> Part:
+    from millrace.runtime.embedded import prometheus
+
+    return prometheus.part(wishes.home, ports["prometheus"], measured(wishes, ports))
 
 
 def _connections(wishes: Wishes, ports: Mapping[str, int]) -> Connections:
@@ -159,8 +181,9 @@ def _services(wishes: Wishes, environment: Mapping[str, str], ports: Mapping[str
     return parts
 
 
-def _api(port: int) -> dict[str, str]:
-    return {f"{PREFIX}API_PORT": str(port)}
+def _api(wishes: Wishes, ports: Mapping[str, int]) -> dict[str, str]:
+    trainers = ",".join(f"http://{it}" for it in measured(wishes, ports)["trainer"])
+    return {f"{PREFIX}API_PORT": str(ports["api"]), f"{PREFIX}MEASURED": trainers}
 
 
 def _feed(environment: Mapping[str, str], port: int) -> Part:

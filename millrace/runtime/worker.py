@@ -22,7 +22,7 @@ WATCH_EVERY = 0.2
 def run(service: Service, health: Health, *, part: str, host: str, port: int) -> None:
     """Run a service until SIGTERM or Ctrl-C, then exit 0; exit 1 when one of its tasks dies."""
     configure(part)
-    server = HealthServer(health, host, port)
+    server = HealthServer(health, host, port, part)
     server.start()
     log.info("started", health=f"http://{host}:{server.port}")
     try:

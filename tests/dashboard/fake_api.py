@@ -142,6 +142,7 @@ class FakeApi:
     """Answers as the API does. `degraded` and `empty` make it say so; with `groups` the question is what kinds there are."""
 
     def __init__(self, *, degraded: str | None = None, empty: bool = False, groups: bool = False) -> None:
+        self.asked_for_health = 0
         self.stream = Stream()
         self.groups = groups
         self.degraded = degraded
@@ -333,6 +334,18 @@ async def flow(fake: FakeApi, every: float) -> None:
         fake.stream.step()
 
 
+def flowing(fake: FakeApi) -> Callable[[Request], Awaitable[JSONResponse]]:
+    """Return what tells the figures of health."""
+
+    async def health(_: Request) -> JSONResponse:
+        figures = {"predictions_per_s": 48.3, "training_samples_per_s": 41.0, "lag_records": 1204}
+        figures |= {"checkpoint_age_s": 412.0, "state_age_s": 0.8, "dead_letters": 3}
+        fake.asked_for_health += 1
+        return JSONResponse({"parts": 2, "answering": 1, "use_cases": {"parcel-delay": figures}})
+
+    return health
+
+
 def grouped(fake: FakeApi) -> Callable[[Request], Awaitable[JSONResponse]]:
     """Return what answers for the clusters."""
 
@@ -382,6 +395,7 @@ def routes(fake: FakeApi) -> Iterator[Route]:
             {"ready": True, "use_cases": {"parcel-delay": {"ready": True, "state_id": stream.state_id}}}
         )
 
+    yield Route("/v1/health", flowing(fake))
     yield Route("/v1/use-cases", use_cases)
     yield Route("/v1/use-cases/{uc}", use_case)
     yield Route("/v1/use-cases/{uc}/scorecards", scorecards)

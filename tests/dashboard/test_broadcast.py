@@ -9,9 +9,11 @@ import pytest
 
 from apps.dashboard.api import Api, Declined
 from apps.dashboard.broadcast import Broadcaster, Viewer
+from apps.dashboard.health import flows, missing
 from apps.dashboard.known import Known, Watched
-from apps.dashboard.replies import Detail
+from apps.dashboard.replies import Detail, Figures, Health
 from millrace.domain.errors import Unreachable
+from millrace.runtime.telemetry import value
 from tests.dashboard.conftest import free_port, running
 from tests.dashboard.fake_api import FakeApi
 
@@ -48,6 +50,48 @@ async def test_nobody_there_means_no_look(api: Api) -> None:
     await cast.round(told, ["a"])
     await cast.round(told, [])
     assert cast.viewers == {}
+
+
+async def test_figures_of_health_are_asked_for_while_somebody_sees_them(api: Api, fake: FakeApi) -> None:
+    """Only the overview shows them: a viewer of one use case costs the trainers nothing."""
+    told, cast = Told(), Broadcaster(api)
+    cast.join("a", NAME)
+    await cast.round(told, ["a"])
+    assert (cast.known.health, fake.asked_for_health) == (None, 0)
+    cast.join("b", None)
+    await cast.round(told, ["a", "b"])
+    assert fake.asked_for_health == 1
+    assert cast.known.health is not None
+    [line] = flows(cast.known.health)
+    assert (line.predictions, line.lag, line.state_age, line.checkpoint_age) == ("48", "1,204", "0.8 s", "7 min, old")
+    assert (line.state_tone, line.checkpoint_tone) == ("", "bad")
+    assert missing(cast.known.health) == "1 of 2 trainers did not answer"
+
+
+def test_an_age_is_no_fault_where_nothing_flows() -> None:
+    """A stream that is over leaves nothing to serve or to save."""
+    over = Figures(predictions_per_s=0.0, checkpoint_age_s=5_000.0, state_age_s=5_000.0)
+    [line] = flows(Health(use_cases={NAME: over}))
+    assert (line.state_age, line.state_tone, line.checkpoint_tone) == ("83 min", "", "")
+
+
+def test_a_registered_version_is_no_old_state() -> None:
+    """Registered every five minutes, it is minutes old: that is what was asked for."""
+    flowing = Health(use_cases={NAME: Figures(predictions_per_s=5.0, state_age_s=120.0)})
+    assert [it.state_tone for it in flows(flowing)] == ["bad"]
+    assert [it.state_tone for it in flows(flowing, registered={NAME})] == [""]
+
+
+async def test_looks_are_counted_by_what_came_of_them(api: Api, api_url: str) -> None:
+    """Pages that get no answer are an alert."""
+    cast = Broadcaster(api)
+    answered, failed = (value("millrace_pages_looks_total", {"outcome": it}) for it in ("answered", "failed"))
+    await cast.look(set())
+    assert value("millrace_pages_looks_total", {"outcome": "answered"}) == (answered or 0) + 1
+    away = Broadcaster(Api(f"http://127.0.0.1:{free_port()}", timeout=1))
+    await away.look(set())
+    assert value("millrace_pages_looks_total", {"outcome": "failed"}) == (failed or 0) + 1
+    assert value("millrace_part_ready") == 0.0
 
 
 async def test_the_overview_does_not_ask_for_what_only_a_page_shows(api: Api) -> None:

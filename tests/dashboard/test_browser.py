@@ -107,6 +107,7 @@ def test_a_visitor_sees_what_is_learnt_asks_and_is_answered(
         tab.goto("/")
         expect(tab.get_by_text("better than the best baseline")).to_be_visible()
         expect(tab.get_by_text("Embedded log: memory only.")).to_be_visible()
+        expect(tab.locator("#health tbody tr").first).to_contain_text("1,204")
         tab.get_by_role("heading", name="How many minutes late will this parcel be?").click()
         expect(tab).to_have_url(re.compile("/use-case/parcel-delay$"))
         expect(tab.locator("#scores canvas")).to_be_visible()

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from tests.docs.commands import command_line
+from tests.docs.measures import metrics
 from tests.docs.questions import use_cases
 from tests.docs.sources import Named, exported, of_module
 
@@ -31,6 +32,7 @@ def pages() -> dict[str, str]:
         "python.md": "\n".join(_python()),
         "command-line.md": "\n".join(command_line(MADE)),
         "use-cases.md": "\n".join(use_cases(MADE)),
+        "metrics.md": "\n".join(metrics(MADE)),
     }
 
 

@@ -36,12 +36,15 @@ def test_it_carries_every_module_and_the_mark_of_typed_packages(wheel: zipfile.Z
     assert "millrace/py.typed" in there
     missing = {it for it in tracked() if it.endswith(".py") and it.startswith(PRODUCT)} - there
     assert missing == set()
+    assert "millrace/runtime/embedded/alerts.yaml" in there, "`millrace up --prometheus` has no alerts"
 
 
 def test_it_carries_nothing_that_was_made_on_this_machine(wheel: zipfile.ZipFile) -> None:
     """No cache, no state, no tests."""
     stray = [
-        it for it in wheel.namelist() if re.match(r"tests/|docs/|\.|.*/(__pycache__|\.web|\.states|\.millrace)/", it)
+        it
+        for it in wheel.namelist()
+        if re.match(r"tests/|docs/|charts/|observability/|\.|.*/(__pycache__|\.web|\.states|\.millrace)/", it)
     ]
     assert stray == []
 

@@ -72,7 +72,7 @@ def test_a_dead_task_is_never_forgiven() -> None:
 def served() -> Iterator[tuple[Health, str]]:
     """A health that is asked over HTTP."""
     health = Health()
-    server = HealthServer(health, "127.0.0.1", 0)
+    server = HealthServer(health, "127.0.0.1", 0, "producer")
     server.start()
     yield health, f"http://127.0.0.1:{server.port}"
     server.stop()

@@ -31,7 +31,7 @@ def test_parts_and_shards_are_told_with_the_promised_fields(tmp_path: Path) -> N
     """Scripts rely on them."""
     health = Health()
     health.details = lambda: {"shards": [LINE]}
-    server = HealthServer(health, "127.0.0.1", 0)
+    server = HealthServer(health, "127.0.0.1", 0, "producer")
     server.start()
     url = f"http://127.0.0.1:{server.port}"
     part = PartStanding(

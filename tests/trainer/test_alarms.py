@@ -7,9 +7,9 @@ from datetime import timedelta
 from pathlib import Path
 
 import msgspec
-from prometheus_client import REGISTRY
 
 from millrace.domain.records import Alarm
+from millrace.runtime.telemetry import value
 from tests.trainer.world import START, Parcel, World, learn_all, parcels
 from trainer.report import Report
 
@@ -32,7 +32,7 @@ def stretched() -> list[Parcel]:
 
 def counted(what: str) -> float:
     labels = {"use_case": parcels.name, "shard": "0", "what": what}
-    return REGISTRY.get_sample_value("millrace_drift_alarms_total", labels) or 0.0
+    return value("millrace_drift_alarms_total", labels) or 0.0
 
 
 async def test_an_alarm_is_published_and_counted(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import reflex as rx
 from apps.dashboard.cards import SPARK_HEIGHT, SPARK_WIDTH
 from apps.dashboard.components.frame import empty, frame, link, skeleton, status_pill
 from apps.dashboard.components.view import Expression, View
+from apps.dashboard.pages.health import health_panel
 from apps.dashboard.state import Overview
 
 page: Expression = Overview
@@ -31,6 +32,7 @@ def overview() -> View:
             ),
             rx.el.div(rx.el.div(skeleton(6), class_name="panel"), class_name="cards"),
         ),
+        rx.cond(page.flows.length() > 0, rx.el.div(health_panel(), class_name="below")),
     )
 
 
