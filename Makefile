@@ -4,6 +4,7 @@ PYTHON := .venv/bin/python
 INSTALLED := .venv/.installed
 UP ?=
 TESTS ?= tests
+WORKERS ?= 2
 COVERAGE ?= --cov --cov-report=term
 
 .DEFAULT_GOAL := help
@@ -20,8 +21,8 @@ $(INSTALLED): requirements.lock pyproject.toml .ci/venv
 up: $(INSTALLED)  ## Run the whole platform here until Ctrl-C; UP="--kafka=local" passes options on
 	@.venv/bin/millrace up $(UP)
 
-test: lint types  ## Everything CI checks: lint, types, floors, tests with coverage; TESTS=tests/x for a part
-	@$(PYTHON) -m pytest -q $(COVERAGE) $(TESTS)
+test: lint types  ## Everything CI checks: lint, types, floors, tests with coverage; TESTS=tests/x for a part, WORKERS=0 one by one
+	@$(PYTHON) -m pytest -q -n $(WORKERS) --dist loadfile --durations 25 $(COVERAGE) $(TESTS)
 
 lint: $(INSTALLED)  ## Check style and floors
 	@.venv/bin/ruff check .
