@@ -107,9 +107,10 @@ class Screen:
     def _invitation(self) -> str:
         uc = f"{self._made.api}/v1/use-cases/{self._wishes.names()[0]}"
         pages = f"Pages   {self._made.dashboard}\n" if self._made.dashboard else ""
-        alerts = f"Alerts  {self._made.prometheus}/alerts\n" if self._made.prometheus else ""
+        # The root leads to the pages of any Prometheus; Debian's has them elsewhere than others.
+        watch = f"Watch   {self._made.prometheus}  Prometheus, with the alerts\n" if self._made.prometheus else ""
         return (
-            f"\n{pages}{alerts}API     {self._made.api}/openapi.json\n"
+            f"\n{pages}{watch}API     {self._made.api}/openapi.json\n"
             f"Try     curl -s {uc}/example | curl -s {uc}/predict -H 'content-type: application/json' -d @-\n"
             "Stop    Ctrl-C\n"
         )

@@ -80,7 +80,7 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 @pytest.fixture(scope="module")
 def prometheus(platform: Running) -> Prometheus:
     """Prometheus, once it has seen all there is to be seen."""
-    found = Prometheus(platform.address("Alerts"))
+    found = Prometheus(platform.address("Watch"))
     deadline = time.monotonic() + FILLED
     while found.without_data(QUERIES | COMPARED) and time.monotonic() < deadline:
         ask(platform.address())
@@ -119,6 +119,13 @@ def test_a_healthy_platform_wakes_nobody(prometheus: Prometheus) -> None:
     """What is news (drift) may be told; a warning may not."""
     firing = [it["labels"] for it in prometheus.get("alerts")["alerts"] if it["state"] == "firing"]
     assert [it for it in firing if it["severity"] != "info"] == []
+
+
+def test_where_it_is_said_to_be_a_person_finds_its_pages(platform: Running) -> None:
+    """Debian's has them under another path than others: the root leads there."""
+    shown = httpx.get(platform.address("Watch"), follow_redirects=True, trust_env=False)
+    assert shown.status_code == 200
+    assert "Prometheus" in shown.text
 
 
 def test_every_part_is_asked_and_answers(prometheus: Prometheus) -> None:
