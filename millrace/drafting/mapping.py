@@ -127,15 +127,22 @@ def _from(it: Column, nested: bool) -> str:
     if not _is_told_in_words(it):
         return quoted(it.column)
     told = ", ".join(f"{quoted(text)}: {text.lower() in TRUE}" for text in it.texts)
-    return f"lambda row: {{{told}}}.get({reached(it.column) if nested else f'row[{quoted(it.column)}]'})"
+    found = reached(it.column, otherwise=quoted("")) if nested else _in_table(it.column)
+    return f"lambda row: {{{told}}}.get({found})"
 
 
-def reached(path: str, row: str = "row") -> str:
-    """Return the expression for what a path names in a row; it is `None` where the row has no such thing."""
+def _in_table(column: str) -> str:
+    """Return the expression for a table's column: its name may have dots, or be the way into what JSON lines hold."""
+    name = quoted(column)
+    return f"row.get({name}, {reached(column, otherwise=quoted(''))})" if "." in column else f'row.get({name}, "")'
+
+
+def reached(path: str, row: str = "row", otherwise: str = "") -> str:
+    """Return the expression for what a path names in a row; it is `None`, or `otherwise`, where the row has no such thing."""
     *outer, name = path.split(".")
     for step in outer:
         row = f"({row}.get({quoted(step)}) or {{}})"
-    return f"{row}.get({quoted(name)})"
+    return f"{row}.get({quoted(name)}{f', {otherwise}' if otherwise else ''})"
 
 
 def time_at(it: Column, asked: str) -> list[str]:
@@ -156,4 +163,4 @@ def _only_with(it: Column) -> list[str]:
     """Return the condition that leaves out rows in which a time is nothing."""
     if not it.missing:
         return []
-    return [f"where=lambda row: (row.get({quoted(it.column)}) or {quoted('')}) not in ({names(it.missing)}),"]
+    return [f"where=lambda row: ({_in_table(it.column)} or {quoted('')}) not in ({names(it.missing)}),"]

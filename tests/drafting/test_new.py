@@ -165,14 +165,15 @@ def test_a_day_that_could_be_a_month_is_asked(tmp_path: Path) -> None:
 def test_nested_fields_are_named_by_their_paths(tmp_path: Path) -> None:
     """JSON lines need no flattening first."""
     lines = [
-        json.dumps({"order": {"id": f"o{n}", "shop": "ab"[n % 2]}, "at": f"2024-01-{n + 1:02}", "took": n / 2})
-        for n in range(30)
+        json.dumps({"order": {"id": f"o{n}", "shop": "ab"[n % 2], "gift": "ny"[n % 3 > 0]}, "at": at, "took": n / 2})
+        for n, at in enumerate([f"2024-01-{day + 1:02}" for day in range(30)])
     ]
     (tmp_path / "orders.jsonl").write_text("\n".join(lines))
     wrote = called(tmp_path, "-m", "millrace.cli", "new", "orders", "--from", "orders.jsonl")
     assert wrote.returncode == 0, wrote.stderr
     text = (tmp_path / "orders.py").read_text()
     assert ('id="order.id"' in text, 'key="order.shop"' in text) == (True, True)
+    assert '{"n": False, "y": True}.get(row.get("order.gift", (row.get("order") or {}).get("gift", "")))' in text
     run = called(tmp_path, "-m", "millrace.cli", "rehearse", "orders.py", "--json")
     assert json.loads(run.stdout)["labels"] == 30
 

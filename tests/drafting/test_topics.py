@@ -123,7 +123,7 @@ async def test_what_is_not_said_may_be_written_in_many_ways(tmp_path: Path) -> N
     _, text = await drafted(await filled({"sent": events, "late": late(60)}))
     assert 'missing=("NA",),' in text
     assert "km: float | None = None" in text
-    assert '.get((row.get("box") or {}).get("gift")),' in text
+    assert '.get((row.get("box") or {}).get("gift", "")),' in text
     assert passes(text, tmp_path)
 
 
