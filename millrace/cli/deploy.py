@@ -24,8 +24,8 @@ Examples:
   millrace deploy ./my_case.py --output values --source producer   a producer of ours sends its stream (demo only)
 """
 
-_PLAIN = re.compile(r"[\t\n\x20-\x7e\xa0-\ud7ff]*")
-"""What a YAML block shows as it is."""
+_ODD = re.compile("[^\t\n\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
+"""What YAML would not give back as it is."""
 
 
 class Output(StrEnum):
@@ -73,8 +73,8 @@ def values(name: str, source: str, file: str | None) -> str:
 
 def _scalar(text: str) -> str:
     """Return a text as a YAML block that a person can read, or in quotes where a block would change it."""
-    if not _PLAIN.fullmatch(text) or not text.endswith("\n") or text.endswith("\n\n") or text.isspace():
-        return json.dumps(text)
+    if _ODD.search(text) or not text.endswith("\n") or text.endswith("\n\n") or text.isspace():
+        return _ODD.sub(lambda odd: f"\\u{ord(odd[0]):04x}", json.dumps(text, ensure_ascii=False))
     return "|2\n" + textwrap.indent(text, " " * 6, lambda line: line != "\n")
 
 
