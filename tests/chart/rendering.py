@@ -29,8 +29,12 @@ SHAPES = {
     **PRESETS,
     "three brokers": ["--set", "kafka.brokers=3"],
     "strimzi": ["--set", "kafka.mode=strimzi,kafka.brokers=3"],
-    "a user's own file": ["--set-file", f"useCases[0].file={ROOT / 'docs' / 'examples' / 'parcel_delay.py'}"]
-    + ["--set", "useCases[0].name=parcel-delay,useCases[0].source=topics"],
+    "a user's own file": [
+        "--set-file",
+        f"useCases[0].file={ROOT / 'docs' / 'examples' / 'parcel_delay.py'}",
+        "--set",
+        "useCases[0].name=parcel-delay,useCases[0].source=topics",
+    ],
     "a file that is there": [
         "--set",
         "useCases[0].name=my-case,useCases[0].configMap.name=m,useCases[0].configMap.key=a.py",

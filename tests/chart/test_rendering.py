@@ -141,9 +141,10 @@ def test_a_users_own_file_reaches_its_trainer_byte_for_byte(tmp_path: Any) -> No
     ]
 
 
-@pytest.mark.parametrize(
-    "text", ["a = 1\n", "  b = 1\n\n\nc = 'é → 🌊'\n", "a = 1", "a\r\nb\n", "a = '\x07{{ .Values }}'\n", "a\n\n", "\n"]
-)
+TEXTS = ["a = 1\n", "  b = 1\n\n\nc = 'é → 🌊'\n", "a = 1", "a\r\nb\n", "a = '\x07{{ .Values }}'\n", "a\n\n", "\n"]
+
+
+@pytest.mark.parametrize("text", TEXTS)
 def test_any_text_comes_back_from_values_as_it_was(text: str) -> None:
     """Line ends, blank lines and odd characters are part of a file."""
     assert yaml.safe_load(values("my-case", "topics", text))["useCases"][0]["file"] == text
