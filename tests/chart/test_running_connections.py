@@ -24,7 +24,7 @@ ALWAYS = {
     *(("api", to) for to in ("kafka", "redis")),
     *(("feed", to) for to in ("kafka", "redis")),
 }
-"""Arrows that are seen whenever one looks; the others are of moments: a registration, a schema, somebody who looks at the pages."""
+"""Arrows that are seen whenever one looks; the others are of moments: a registration, a schema, a visitor of the pages."""
 
 
 @pytest.fixture
