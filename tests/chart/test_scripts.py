@@ -8,10 +8,13 @@ import sys
 import time
 from pathlib import Path
 
+import psutil
 import pytest
+import redis
 
 from millrace.runtime.embedded.kafka_jars import NoKafka, jars, java
 from millrace.runtime.embedded.log import listens
+from millrace.runtime.embedded.redis import _binary
 from tests.adapters.conftest import free_port
 from tests.chart.rendering import CHART, ROOT, one
 
@@ -85,3 +88,27 @@ def _ask(api: str, patience: float) -> subprocess.CompletedProcess[str]:
     env = {**os.environ, "MILLRACE_API": api, "PATIENCE": str(patience)}
     argv = [sys.executable, str(CHART / "files" / "ask.py")]
     return subprocess.run(argv, env=env, capture_output=True, text=True, check=False, timeout=60)
+
+
+def test_the_online_store_starts_with_its_password_and_its_bound(tmp_path: Path) -> None:
+    """The rendered command, on Valkey itself: nobody gets in without the password, and no argument shows it."""
+    (container,) = one("Deployment", "-redis")["spec"]["template"]["spec"]["containers"]
+    shell, option, command = container["command"]
+    (tmp_path / "valkey-server").symlink_to(_binary())
+    port = free_port()
+    command = command.replace("--dir /tmp", f"--dir {tmp_path} --port {port}")
+    env = {**os.environ, "PASSWORD": "a-secret", "PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}"}
+    process = subprocess.Popen([shell, option, command], env=env, stdout=subprocess.DEVNULL)
+    try:
+        deadline = time.monotonic() + 20
+        while not listens(f"127.0.0.1:{port}"):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        with pytest.raises(redis.AuthenticationError):
+            redis.Redis(port=port).ping()
+        inside = redis.Redis(port=port, password="a-secret", decode_responses=True)
+        assert inside.config_get("maxmemory") == {"maxmemory": str(256 * 1024 * 1024)}
+        assert "a-secret" not in " ".join(psutil.Process(process.pid).cmdline())
+    finally:
+        process.terminate()
+        assert process.wait(10) == 0
