@@ -49,6 +49,12 @@ SHAPES = {
         "--set",
         "mlflow.mode=external,mlflow.external.url=https://m.example.com",
     ],
+    "watched": [
+        "-f",
+        str(CHART / "values-demo.yaml"),
+        "--set",
+        "watching.mode=operator,watching.labels.release=monitoring",
+    ],
     "exposed": ["--set", "ingress.enabled=true,mlflow.expose=true,ingress.tls.enabled=true"],
     "keys in turn": ["--set-string", "signing.alsoTrusted[0]=-----BEGIN PUBLIC KEY-----"],
     "a schema registry": [
