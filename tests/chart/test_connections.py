@@ -153,6 +153,7 @@ WHERE = {
     "MILLRACE_REDIS": "redis",
     "MILLRACE_MLFLOW": "mlflow",
     "MILLRACE_API": "api",
+    "MILLRACE_MEASURED": "trainer",
     "MLFLOW_S3_ENDPOINT_URL": "s3",
     "MLFLOW_BACKEND_STORE_URI": "postgres",
     "ENDPOINT": "s3",

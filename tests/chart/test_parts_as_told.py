@@ -38,6 +38,7 @@ class Pods:
             "http://m-millrace-s3:9000": its.s3_endpoint,
             "redis://:$(REDIS_PASSWORD)@m-millrace-redis:6379/0": its.redis,
             "http://m-millrace-mlflow:5000": its.mlflow,
+            "http://m-millrace-trainer-default:8010": f"http://127.0.0.1:{self.ports['trainer-default']}",
             "/keys/": f"{folder}/keys/",
             "0.0.0.0": "127.0.0.1",
         }
@@ -118,9 +119,11 @@ def test_the_demo_learns_and_answers(tmp_path: Path, stack: Stack) -> None:
         pods.wait_ready()
         env = {**os.environ, "MILLRACE_API": f"http://127.0.0.1:{pods.ports['api']}", "PATIENCE": "30"}
         argv = [sys.executable, str(CHART / "files" / "ask.py")]
+        figures = httpx.get(f"{env['MILLRACE_API']}/v1/health").json()
         asked = subprocess.run(argv, env=env, capture_output=True, text=True, check=False, timeout=60)
     finally:
         codes = pods.stop()
     assert asked.returncode == 0, asked.stderr
+    assert (figures["parts"], figures["answering"]) == (1, 1), "the API reads the trainer's figures"
     assert " by state flight-delay.0.1." in asked.stdout
     assert codes == dict.fromkeys(PARTS, 0)

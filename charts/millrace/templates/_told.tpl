@@ -65,6 +65,13 @@
 {{- end }}
 {{- end -}}
 
+{{/* Where the trainers' figures are, for the API's own page of health. */}}
+{{- define "millrace.measured" -}}
+{{- $all := list -}}
+{{- range .Values.useCases }}{{ $all = append $all (printf "http://%s-trainer-%s:8010" (include "millrace.fullname" $) .name) }}{{ end -}}
+{{ join "," $all }}
+{{- end -}}
+
 {{- define "millrace.told.all" -}}
 - {name: MILLRACE_HOME, value: /var/lib/millrace}
 - {name: PYTHONHASHSEED, value: "0"}
