@@ -8,10 +8,16 @@ WORKERS ?= 2
 COVERAGE ?= --cov --cov-report=term
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up test lint format types floors kafka lock reference wheel clean
+.PHONY: help setup up test lint format types floors kafka lock reference wheel images chart k3d k3d-down clean
+
+BUILDER ?= docker
+IMAGES := core dashboard mlflow
+VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
+CLUSTER := millrace
+VALUES ?=
 
 help:  ## List the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(INSTALLED)  ## Make .venv from requirements.lock (any of Python 3.11 to 3.13)
 
@@ -50,6 +56,27 @@ reference: $(INSTALLED)  ## Write docs/reference from the docstrings, the help t
 
 wheel: $(INSTALLED)  ## Build the wheel into dist/
 	@$(PYTHON) -m hatchling build -t wheel
+
+images:  ## Build the images core, dashboard and mlflow; BUILDER=buildah or podman, BUILD="--build-arg …" passes options on
+	@for image in $(IMAGES); do $(BUILDER) build --target $$image --tag millrace/$$image:$(VERSION) $(BUILD) . || exit 1; done
+
+chart: $(INSTALLED)  ## Check the chart: lint, schemas, what it refuses, what it lets through
+	@.ci/tools
+	@$(PYTHON) -m pytest -q tests/chart -m "not stack"
+
+k3d:  ## A cluster on this machine with all of it: needs docker, k3d, kubectl, helm; VALUES="-f my-values.yaml" adds yours
+	k3d cluster list $(CLUSTER) >/dev/null 2>&1 || k3d cluster create --config k3d-config.yaml
+	$(MAKE) --no-print-directory images BUILDER=docker
+	k3d image import --cluster $(CLUSTER) $(IMAGES:%=millrace/%:$(VERSION))
+	kubectl apply --filename k8s/namespaces.yaml
+	helm upgrade --install millrace charts/millrace --namespace millrace --values charts/millrace/values-demo.yaml $(VALUES) \
+		--wait --wait-for-jobs --timeout 15m
+	helm test millrace --namespace millrace --logs
+	@echo "the pages  http://millrace.localhost:8080"
+	@echo "the API    http://millrace.localhost:8080/v1/use-cases"
+
+k3d-down:  ## Remove that cluster and all that is in it
+	k3d cluster delete $(CLUSTER)
 
 clean:  ## Remove what can be made again; the state under .millrace stays
 	@rm -rf .venv .uv dist build htmlcov .coverage .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

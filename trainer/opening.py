@@ -23,6 +23,12 @@ from trainer.settings import TrainerSettings
 log = structlog.get_logger()
 
 WRITTEN_TOPICS = ("journal", "predictions", "scorecards", "alarms", "dead-letters", "commands")
+READ_KINDS = ("events", "labels")
+
+
+def own_topics(use_case: AnyUseCase) -> list[str]:
+    """Return the topics that a use case's trainer reads and writes, without those that somebody else makes."""
+    return [use_case.topic(kind) for kind in (*READ_KINDS, *WRITTEN_TOPICS) if use_case.is_ours(kind)]
 
 
 class Opened(NamedTuple):
@@ -73,11 +79,9 @@ class Opening:
 
     async def _cluster(self) -> Cluster:
         use_case = self._use_case
-        read_kinds = ("events", "labels")
-        ours = [use_case.topic(kind) for kind in (*read_kinds, *WRITTEN_TOPICS) if use_case.is_ours(kind)]
-        partitions = await self._bus.ensure_topics(dict.fromkeys(ours, 1))
+        partitions = await self._bus.ensure_topics(dict.fromkeys(own_topics(use_case), 1))
         partitions |= await self._theirs()
-        read = {topic: partitions[topic] for topic in map(use_case.topic, read_kinds)}
+        read = {topic: partitions[topic] for topic in map(use_case.topic, READ_KINDS)}
         return Cluster(await self._bus.cluster_id(), read, await self._bus.topic_ids(list(read)))
 
     async def _theirs(self) -> dict[str, int]:

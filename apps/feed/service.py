@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 
 import msgspec
 import structlog
@@ -78,12 +80,17 @@ class FeedService(Service):
         """Read and write for as long as the process lives."""
         self._health.ready()
         start = await self._start()
-        app = self._app = feed_app(self._settings, [(it.standing, it.schemas) for it in self.shown], start)
+        with tempfile.TemporaryDirectory(prefix="millrace-feed-") as folder:
+            await self._begin(start, Path(folder))
+            await self._keep_writing()
+
+    async def _begin(self, start: Start, folder: Path) -> None:
+        standings = [(it.standing, it.schemas) for it in self.shown]
+        app = self._app = feed_app(self._settings, standings, start, folder)
         app.finalize()
         await self.add_runtime_dependency(app)
         self._health.ready("log")
         log.info("live views begin", use_cases=[it.name for it in self.shown], partitions=len(start))
-        await self._keep_writing()
 
     async def on_stop(self) -> None:
         """Write what was taken last, and let go."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import aiokafka
@@ -79,8 +80,13 @@ class _Transport(driver.Transport):  # type: ignore[misc]  # Faust is not follow
     Consumer = _Consumer
 
 
-def feed_app(settings: Connections, standings: Sequence[tuple[Standing, SchemaTable | None]], start: Start) -> FeedApp:
-    """Return the application that reads the topics of some use cases into their views."""
+def feed_app(
+    settings: Connections, standings: Sequence[tuple[Standing, SchemaTable | None]], start: Start, folder: Path
+) -> FeedApp:
+    """Return the application that reads the topics of some use cases into their views.
+
+    Faust makes folders for its tables, of which there are none: in `folder`, and not where the process happens to run.
+    """
     app = FeedApp(
         # A group of its own each time: two feeds do not share partitions, each has whole views. It commits nothing, and
         # a group without members and positions is forgotten by the log.
@@ -96,6 +102,7 @@ def feed_app(settings: Connections, standings: Sequence[tuple[Standing, SchemaTa
         stream_wait_empty=False,
         web_enabled=False,
         store="memory://",
+        datadir=folder,
         autodiscover=False,
     )
     app.embedded, app.begin_at = settings.embedded_log, _begin_at([it for it, _ in standings], start)

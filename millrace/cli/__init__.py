@@ -28,6 +28,8 @@ COMMANDS = (
     "produce",
     "drift",
     "run",
+    "prepare",
+    "deploy",
     "doctor",
     "bench",
 )

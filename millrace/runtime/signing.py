@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
+from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -66,14 +67,20 @@ class PublicKeys:
 
     @staticmethod
     def _public(pem: bytes) -> Ed25519PublicKey:
-        key = serialization.load_pem_public_key(pem)
+        # The chart has no other way to write a public key down than as a certificate of it.
+        is_certificate = pem.lstrip().startswith(b"-----BEGIN CERTIFICATE")
+        key = (
+            x509.load_pem_x509_certificate(pem).public_key()
+            if is_certificate
+            else serialization.load_pem_public_key(pem)
+        )
         if not isinstance(key, Ed25519PublicKey):
             raise SettingsError("a public key to trust is not an Ed25519 key")
         return key
 
     @classmethod
     def load(cls, paths: Iterable[Path]) -> PublicKeys:
-        """Read public keys (PEM)."""
+        """Read public keys, or certificates of them (PEM)."""
         return cls([path.read_bytes() for path in paths])
 
     def verify(self, message: bytes, signature: bytes) -> None:

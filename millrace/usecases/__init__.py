@@ -21,6 +21,9 @@ from millrace.usecases import _files, _parts, _sources
 ENTRY_POINTS = "millrace.usecases"
 """The group under which a package names its use cases: `my-case = "my_package.my_case"`."""
 
+DEFAULT = "default"
+"""Stands for the use case that is taken where none is named, where a name must be given."""
+
 _from_files: dict[str, AnyUseCase] = {}
 """Use cases this process was given as files, by name."""
 
@@ -40,7 +43,7 @@ def is_known(name: str) -> bool:
 
 
 def find(name: str) -> AnyUseCase:
-    """Return a use case by its name, or by the path of its file, which ends in `.py`.
+    """Return a use case by its name, by the path of its file, which ends in `.py`, or the one that `default` stands for.
 
     Afterwards this process knows one of a file by its name, too. Raises `UnknownUseCase`, naming those there are, and
     `UseCaseError` for a file that does not run.
@@ -51,6 +54,8 @@ def find(name: str) -> AnyUseCase:
         return found
     if name in _from_files:
         return _from_files[name]
+    if name == DEFAULT:
+        return find(default())
     if name in _shipped():
         return defined_in(importlib.import_module(module_of(name)))
     if name in (brought := _brought()):
@@ -104,6 +109,12 @@ def source_of(use_case: AnyUseCase) -> str:
     """Return the text of the file that defines a use case, as it was loaded."""
     module = use_case.features.__module__
     return _files.TEXTS.get(module) or inspect.getsource(sys.modules[module])
+
+
+def beside(use_case: AnyUseCase) -> list[str]:
+    """Return the names of the modules that a use case's file imports from its own package or folder."""
+    _own, *others = _sources.texts_of(sys.modules[use_case.features.__module__])
+    return others
 
 
 @cache

@@ -45,6 +45,8 @@ class Stage:
         self.online = self.store()
         self.port = free_port()
         self.sent = 0
+        self.here = home / "here"
+        self.here.mkdir(exist_ok=True)
 
     def client(self) -> KafkaBus:
         """Return a client of the log."""
@@ -92,7 +94,7 @@ class Stage:
             "FEED_INTERVAL": "0.2",
         }
         env = {**os.environ, **{f"MILLRACE_{name}": value for name, value in told.items()}}
-        process = subprocess.Popen([sys.executable, "-m", "millrace.cli", "run", "feed"], env=env)
+        process = subprocess.Popen([sys.executable, "-m", "millrace.cli", "run", "feed"], env=env, cwd=self.here)
         try:
             yield process
         finally:
@@ -185,6 +187,7 @@ async def test_the_feed_is_light_and_ends_when_it_is_told(stage: Stage) -> None:
         assert psutil.Process(feed.pid).memory_info().rss < 200e6
         feed.send_signal(signal.SIGTERM)
         assert await asyncio.to_thread(feed.wait, 10) == 0
+    assert list(stage.here.iterdir()) == [], "where it runs may be read-only"
 
 
 @pytest.mark.parametrize("kafka", [REAL], indirect=True)

@@ -58,6 +58,7 @@ def test_its_extras_are_the_ones_the_documents_name(wheel: zipfile.ZipFile) -> N
         "pages",
         "sources",
         "notebook",
+        "registry",
         "embedded",
         "all",
     }

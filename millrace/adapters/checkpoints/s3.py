@@ -145,6 +145,16 @@ class S3Objects:
     async def close(self) -> None:
         """Let go; the client underneath keeps no connection that has to be closed."""
 
+    async def ensure_bucket(self) -> bool:
+        """Make the bucket where it is missing; tell whether it was. A key that may only use buckets finds them there."""
+        async with self._reached("look"):
+            url = await obstore.sign_async(self._store, "HEAD", "", timedelta(minutes=5))
+            async with httpx.AsyncClient(timeout=self._timeout) as client:
+                missing = (await client.head(url)).status_code == httpx.codes.NOT_FOUND
+            if missing:
+                await self._make_bucket()
+        return missing
+
     async def _make_bucket(self) -> None:
         """Make the bucket, by a signed PUT: obstore itself has no call for it."""
         url = await obstore.sign_async(self._store, "PUT", "", timedelta(minutes=5))

@@ -1,0 +1,74 @@
+{{/* The components that this release runs, as a JSON list: service accounts and network policies are made of it. */}}
+{{- define "millrace.components" -}}
+{{- $all := list "trainer" "api" "ask" -}}
+{{- range .Values.useCases }}{{ if eq (default "topics" .source) "producer" }}{{ $all = append $all "producer" }}{{ end }}{{ end -}}
+{{- if .Values.feed.enabled }}{{ $all = append $all "feed" }}{{ end -}}
+{{- if .Values.dashboard.enabled }}{{ $all = append $all "dashboard" }}{{ end -}}
+{{- if eq .Values.kafka.mode "bundled" }}{{ $all = append $all "kafka" }}{{ end -}}
+{{- if eq .Values.redis.mode "bundled" }}{{ $all = append $all "redis" }}{{ end -}}
+{{- if eq .Values.s3.mode "bundled" }}{{ $all = append $all "s3" }}{{ end -}}
+{{- if eq .Values.mlflow.mode "bundled" -}}
+{{- $all = append $all "mlflow" -}}
+{{- if eq .Values.postgres.mode "bundled" }}{{ $all = append $all "postgres" }}{{ end -}}
+{{- end -}}
+{{- if .Values.jobs.enabled -}}
+{{- $all = append $all "topics" -}}
+{{- if eq .Values.s3.mode "bundled" }}{{ $all = append $all "buckets" }}{{ end -}}
+{{- end -}}
+{{- $all | uniq | sortAlpha | toJson -}}
+{{- end -}}
+
+{{/* The port of a URL: the one it names, else its scheme's. */}}
+{{- define "millrace.portOf" -}}
+{{- $host := (urlParse .).host -}}
+{{- if regexMatch ":[0-9]+$" $host }}{{ regexFind "[0-9]+$" $host }}{{ else if hasPrefix "https" . }}443{{ else }}80{{ end -}}
+{{- end -}}
+
+{{/* External services, as JSON: name to {cidr, ports}. Kafka's operator runs its brokers in this namespace. */}}
+{{- define "millrace.outside" -}}
+{{- $out := dict -}}
+{{- if eq .Values.kafka.mode "external" -}}
+{{- $ports := list -}}
+{{- range splitList "," .Values.kafka.external.bootstrapServers }}{{ $ports = append $ports (regexFind "[0-9]+$" (trim .)) }}{{ end -}}
+{{- $_ := set $out "kafka" (dict "cidr" .Values.kafka.external.cidr "ports" (uniq $ports)) -}}
+{{- end -}}
+{{- if eq .Values.s3.mode "external" -}}
+{{- $_ := set $out "s3" (dict "cidr" .Values.s3.external.cidr "ports" (list (include "millrace.portOf" .Values.s3.external.endpoint))) -}}
+{{- end -}}
+{{- if eq .Values.redis.mode "external" -}}
+{{- $_ := set $out "redis" (dict "cidr" .Values.redis.external.cidr "ports" (list (.Values.redis.external.port | toString))) -}}
+{{- end -}}
+{{- if eq .Values.mlflow.mode "external" -}}
+{{- $_ := set $out "mlflow" (dict "cidr" .Values.mlflow.external.cidr "ports" (list (include "millrace.portOf" .Values.mlflow.external.url))) -}}
+{{- else if eq .Values.postgres.mode "external" -}}
+{{- $_ := set $out "postgres" (dict "cidr" .Values.postgres.external.cidr "ports" (list (.Values.postgres.external.port | toString))) -}}
+{{- end -}}
+{{- if .Values.kafka.schemaRegistry.url -}}
+{{- $_ := set $out "schema-registry" (dict "cidr" .Values.kafka.schemaRegistry.cidr "ports" (list (include "millrace.portOf" .Values.kafka.schemaRegistry.url))) -}}
+{{- end -}}
+{{- $out | toJson -}}
+{{- end -}}
+
+{{/* One side of an arrow inside the cluster, as a peer: dict "root" $ "who" NAME. */}}
+{{- define "millrace.peer" -}}
+{{- if eq .who "ingress" -}}
+- namespaceSelector:
+    matchExpressions:
+      - {key: kubernetes.io/metadata.name, operator: In, values: {{ .root.Values.networkPolicy.ingressNamespaces | toJson }}}
+{{- else if eq .who "monitoring" -}}
+- podSelector:
+    matchLabels:
+      {{- include "millrace.selector" (dict "root" .root "component" "prometheus") | nindent 6 }}
+- namespaceSelector:
+    matchExpressions:
+      - {key: kubernetes.io/metadata.name, operator: In, values: {{ .root.Values.networkPolicy.monitoringNamespaces | toJson }}}
+{{- else if and (eq .who "kafka") (eq .root.Values.kafka.mode "strimzi") -}}
+- podSelector:
+    matchLabels:
+      strimzi.io/cluster: {{ include "millrace.fullname" .root }}
+{{- else -}}
+- podSelector:
+    matchLabels:
+      {{- include "millrace.selector" (dict "root" .root "component" .who) | nindent 6 }}
+{{- end -}}
+{{- end -}}

@@ -1,0 +1,174 @@
+"""One list of arrows: the network policies are made of it, and the running platform keeps to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
+
+import pytest
+import yaml
+
+from tests.chart.rendering import CHART, PRESETS, SHAPES, Object, component, objects, pods
+
+OUTSIDE = {"ingress", "monitoring"}
+
+
+class Arrow(NamedTuple):
+    """A connection that is opened."""
+
+    opener: str
+    to: str
+    port: int
+
+
+def drawn() -> set[Arrow]:
+    """Return the arrows of the list."""
+    listed = yaml.safe_load((CHART / "files" / "connections.yaml").read_text())["connections"]
+    arrows = [Arrow(it["from"], it["to"], it["port"]) for it in listed]
+    assert len(arrows) == len(set(arrows)), "an arrow is drawn twice"
+    assert all(it["why"] for it in listed)
+    return set(arrows)
+
+
+def policies(*options: str) -> dict[str, Object]:
+    """Return the policy of each component."""
+    found = objects(*options, kind="NetworkPolicy")
+    return {component(it): it["spec"] for it in found if not it["metadata"]["name"].endswith("-nothing")}
+
+
+def allowed(*options: str) -> set[Arrow]:
+    """Return the connections that policies let through: both ends must agree, as Kubernetes has it."""
+    found = policies(*options)
+    out = {arrow for name, spec in found.items() for arrow in _out(name, spec)}
+    into = {arrow for name, spec in found.items() for arrow in _into(name, spec)}
+    within = {it for it in out & into if it.opener in found}
+    return within | {it for it in into if it.opener in OUTSIDE}
+
+
+def halves(*options: str) -> set[Arrow]:
+    """Return what one end lets through and the other does not."""
+    found = policies(*options)
+    out = {arrow for name, spec in found.items() for arrow in _out(name, spec) if arrow.to in found}
+    into = {arrow for name, spec in found.items() for arrow in _into(name, spec) if arrow.opener in found}
+    return out ^ into
+
+
+def _out(name: str, spec: Object) -> Iterator[Arrow]:
+    for rule in spec["egress"]:
+        for peer in rule["to"]:
+            for port in rule["ports"]:
+                if "podSelector" in peer and "namespaceSelector" not in peer:
+                    yield Arrow(name, _part(peer), port["port"])
+
+
+def _into(name: str, spec: Object) -> Iterator[Arrow]:
+    for rule in spec["ingress"] or ():  # none: nobody opens a connection to it
+        for port in rule["ports"]:
+            yield from {Arrow(who, name, port["port"]) for who in _openers(rule["from"])}
+
+
+def _openers(peers: Iterable[Object]) -> Iterator[str]:
+    for peer in peers:
+        if "podSelector" in peer:
+            part = _part(peer)
+            yield "monitoring" if part == "prometheus" else part
+        else:
+            (chosen,) = peer["namespaceSelector"]["matchExpressions"]
+            yield {"monitoring": "monitoring", "kube-system": "ingress", "ingress-nginx": "ingress"}[
+                chosen["values"][0]
+            ]
+
+
+def _part(peer: Object) -> str:
+    labels = peer["podSelector"]["matchLabels"]
+    assert labels["app.kubernetes.io/instance"] == "m", "a peer of another release would be let in"
+    return str(labels["app.kubernetes.io/component"])
+
+
+@pytest.mark.parametrize("shape", sorted(set(SHAPES) - {"without extras", "strimzi"}))
+def test_what_is_drawn_is_allowed_and_nothing_else(shape: str) -> None:
+    """Each arrow between parts that run here is let through at both ends; no policy lets through what is not drawn."""
+    options = SHAPES[shape]
+    here = set(policies(*options))
+    ingress = {it for it in drawn() if it.opener == "ingress"}
+    exposed = {it for it in ingress if it.to != "mlflow" or shape == "exposed"} if _has_ingress(options) else set()
+    between = {it for it in drawn() - ingress if it.to in here and (it.opener in here or it.opener in OUTSIDE)}
+    assert allowed(*options) == between | {it for it in exposed if it.to in here}
+    assert halves(*options) == set()
+
+
+def _has_ingress(options: list[str]) -> bool:
+    return bool(objects(*options, kind="Ingress"))
+
+
+@pytest.mark.parametrize("shape", sorted(set(SHAPES) - {"without extras"}))
+def test_a_pod_that_is_in_no_policy_does_not_exist(shape: str) -> None:
+    """Each component has a policy of its own, both ways, and one more shuts whatever else the release runs."""
+    options = SHAPES[shape]
+    found = policies(*options)
+    assert {component(pod) for _, pod in pods(*options)} <= set(found)
+    assert all(spec["policyTypes"] == ["Ingress", "Egress"] for spec in found.values())
+    (shut,) = [it for it in objects(*options, kind="NetworkPolicy") if it["metadata"]["name"].endswith("-nothing")]
+    assert set(shut["spec"]) == {"podSelector", "policyTypes"}
+    for _, pod in pods(*options):
+        assert shut["spec"]["podSelector"]["matchLabels"].items() <= pod["metadata"]["labels"].items()
+
+
+def test_every_port_of_an_arrow_is_one_its_target_listens_on() -> None:
+    """An arrow to a port where nobody listens lets nothing through."""
+    listened: dict[str, set[int]] = {}
+    for _, pod in pods(*PRESETS["demo"]):
+        for it in pod["spec"]["containers"]:
+            listened.setdefault(component(pod), set()).update(port["containerPort"] for port in it.get("ports", ()))
+    assert {it for it in drawn() if it.to != "schema-registry" and it.port not in listened[it.to]} == set()
+
+
+def test_outside_services_are_reached_where_values_say() -> None:
+    """Brokers, store, Redis and database of others: their networks and ports, and no more."""
+    found = {
+        (name, peer["ipBlock"]["cidr"], port["port"])
+        for name, spec in policies(*PRESETS["production"]).items()
+        for rule in spec["egress"]
+        for peer in rule["to"]
+        for port in rule["ports"]
+        if "ipBlock" in peer
+    }
+    inside, anywhere = "10.0.0.0/8", "0.0.0.0/0"
+    assert found == {
+        *((name, inside, 9093) for name in ("trainer", "api", "feed", "topics")),
+        *((name, anywhere, 443) for name in ("trainer", "api", "feed", "mlflow")),
+        *((name, inside, 6379) for name in ("trainer", "api", "feed")),
+        ("mlflow", inside, 5432),
+    }
+
+
+def told(pod: Any) -> dict[str, str]:
+    """Return the plain values of a pod's variables."""
+    return {it["name"]: it.get("value", "") for each in pod["spec"]["containers"] for it in each.get("env", ())}
+
+
+WHERE = {
+    "MILLRACE_KAFKA": "kafka",
+    "MILLRACE_S3_ENDPOINT": "s3",
+    "MILLRACE_REDIS": "redis",
+    "MILLRACE_MLFLOW": "mlflow",
+    "MILLRACE_API": "api",
+    "MILLRACE_MEASURED": "trainer",
+    "MLFLOW_S3_ENDPOINT_URL": "s3",
+    "MLFLOW_BACKEND_STORE_URI": "postgres",
+    "ENDPOINT": "s3",
+}
+
+
+@pytest.mark.parametrize("preset", ["default", "demo"])
+def test_who_is_told_an_address_may_go_there(preset: str) -> None:
+    """The addresses in the pods' settings are the arrows: none is told that is shut, none is open that is not told."""
+    opened = {
+        (component(pod), target)
+        for _, pod in pods(*PRESETS[preset])
+        for name, target in WHERE.items()
+        if name in told(pod)
+    }
+    assert opened == {(it.opener, it.to) for it in allowed(*PRESETS[preset]) if it.opener not in OUTSIDE} - {
+        ("kafka", "kafka")
+    }

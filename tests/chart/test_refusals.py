@@ -1,0 +1,51 @@
+"""A wrong value is refused before anything is installed, with words that say where and what instead."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.chart.rendering import template
+
+WRONG = {
+    "a count of brokers that cannot vote": ("kafka.brokers=2", "at '/kafka/brokers': value must be one of 1, 3"),
+    "a value that nobody knows": ("kafka.broker=3", "at '/kafka': additional properties 'broker' not allowed"),
+    "a use case named as no use case can be": (
+        "useCases[0].name=My_Case",
+        "at '/useCases/0/name': 'My_Case' does not match",
+    ),
+    "more shards than there can be": ("useCases[0].shards=4", "at '/useCases/0/shards': value must be 1"),
+    "no use case": ("useCases=null", "useCases: name at least one"),
+    "an amount without a unit that is known": ("api.resources.limits.memory=1GB", "'1GB' does not match pattern"),
+    "a source that is none": ("useCases[0].source=kafka", "value must be one of 'topics', 'producer'"),
+    "an interval of nothing": ("trainer.checkpointInterval=0", "exclusiveMinimum: got 0, want 0"),
+    "a URL without its scheme": ("s3.external.endpoint=s3.example.com", "'s3.example.com' does not match pattern"),
+    "a digest that is none": ("images.core.digest=latest", "at '/images/core/digest': 'latest' does not match"),
+    "an external Kafka that is nowhere": (
+        "kafka.mode=external",
+        "kafka.external.bootstrapServers: kafka.mode is external",
+    ),
+    "an external store without a key": (
+        "s3.mode=external,s3.external.endpoint=https://s3.example.com",
+        "s3.credentials.trainer: s3.mode is external, so name a Secret with the keys access-key and secret-key",
+    ),
+    "an external Redis without its address": ("redis.mode=external", "redis.existingSecret: redis.mode is external"),
+    "a database that is nowhere": ("postgres.mode=external", "postgres.external.host and postgres.existingSecret"),
+    "one use case twice": (
+        "useCases[0].name=a,useCases[1].name=a",
+        'useCases: "a" is there twice; each use case has one trainer',
+    ),
+    "a package without an image": ("useCases[0].name=a,useCases[0].package=mine", "name the image that carries it"),
+    "fewer replicas at most than at least": (
+        "api.autoscaling.maxReplicas=1",
+        "minReplicas 2 is more than maxReplicas 1",
+    ),
+}
+
+
+@pytest.mark.parametrize("wrong", WRONG)
+def test_a_wrong_value_is_refused_with_what_is_wrong(wrong: str) -> None:
+    """`helm install` ends before it has changed anything, and the message names the value."""
+    given, message = WRONG[wrong]
+    done = template("--set", given)
+    assert done.returncode != 0
+    assert message in done.stderr
