@@ -7,7 +7,7 @@ grant() { # policy, user, password
     mc admin policy create store "$1" "/config/$1.json"
     mc admin user add store "$2" "$3"
     attached=$(mc admin user info store "$2")
-    case $attached in *"$1"*) ;; *) mc admin policy attach store "$1" --user "$2" ;; esac
+    case $attached in *"PolicyName: $1"*) ;; *) mc admin policy attach store "$1" --user "$2" ;; esac
 }
 grant trainer "$TRAINER_USER" "$TRAINER_PASSWORD"
 grant reader "$READER_USER" "$READER_PASSWORD"
