@@ -1,8 +1,12 @@
 """Drift of an error: Page's cumulative sum test, in the form known as Page-Hinkley (Page, 1954; Hinkley, 1971).
 
-The sum of how much worse than usual each prediction was, less an allowance, never below nothing; when it has grown past a
-threshold the error has risen. "Usual" is by part of the day and moves along slowly; one error counts for at most `CLIP`
-deviations, so that a single wild one says nothing.
+The sum of how much worse than usual the errors were, less an allowance, never below nothing; when it has grown past a threshold
+the error has risen. "Usual" is by part of the day, on workdays and weekends, and moves along slowly.
+
+The threshold follows from a budget of false alarms, as the peaks over a threshold do in the theory of extremes (Pickands, 1975;
+for streams, Siffer et al., 2017): the sum of a quiet stream rises and falls again, and how far such a rise goes above a high
+level is about exponential (Siegmund, 1985). How often rises pass the level, and how far they go, is learnt from the stream all
+along: where errors come in waves the threshold is higher, and an alarm raises it a little and makes nobody deaf.
 """
 
 from __future__ import annotations
@@ -10,86 +14,181 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from millrace.domain.times import Micros
-from millrace.learning.psi import PARTS_OF_DAY, QUIET_DAYS, part_of_day
+from millrace.domain.times import SECOND, Micros
+from millrace.learning.psi import PARTS_OF_DAY, QUIET_DAYS, part_of_week
 
 WARM_UP = 3_200
 """Labels from which the usual error is learnt."""
 CALIBRATION = 3_200
-"""Labels after that in which nothing is said, and the threshold is found: so many at least, and until `QUIET_DAYS` have passed
-since the beginning; but of a faster stream"""
+"""Labels after that in which nothing is said: so many at least, and until `QUIET_DAYS` have passed since the beginning; but of a
+faster stream"""
 CALIBRATION_AT_MOST = 12_800
 """so many labels at most."""
 ALLOWANCE = 0.7
 """Standard deviations of a group's mean by which it may be worse for ever."""
-LEAST = 76.0
-"""The least threshold, in deviations of a single error: one that rises by half a deviation is found in 300 labels."""
-MARGIN = 2.5
-"""The threshold as a multiple of the highest sum of the calibration."""
+HIGH = 42.0
+"""The level above which rises are learnt from, in deviations of a single error."""
+BUDGET = 0.05
+"""False alarms a week of stream time that are allowed to one watch."""
+EXPECTED, OF_RISES = 34.0, 8.0
+"""How far rises are expected to go above the level, in deviations of a single error, and for how many rises that counts."""
+FAR = 3.0
+"""By how many times what is expected one rise is learnt from at most: a drift says little about quiet days."""
+REMEMBERED: Micros = 28 * 24 * 3_600 * SECOND
+"""Stream time over which rises are counted."""
 CLIP = 5.0
+"""Deviations for which one group counts at most, so that a single wild error says nothing."""
 MEMORY = 4_000
-"""Labels over which the usual error moves along."""
+"""Labels over which the usual error moves along,"""
+OF_A_PART = 5_000
+"""that of one part of the week,"""
+LEVEL = 6_000
+"""and how much all parts are above or below what they were."""
+STEP = 12_000
+"""Labels over which the step that was told is forgotten: by then it is usual, or it has passed."""
+_DAY: Micros = 24 * 3_600 * SECOND
+_WEEK: Micros = 7 * _DAY
+_FEW = 160
+_FALLEN = 15.0
 
 
 class ErrorWatch:
-    """Watches one candidate's loss, by the means of small groups of labels."""
+    """Watches the loss of one who competes, by the means of small groups of labels."""
 
-    __slots__ = ("_by_part", "_counted", "_counts", "_group", "_mean", "_quiet", "_since", "_spread", "_sum")
+    __slots__ = (
+        "_beyond",
+        "_counted",
+        "_counts",
+        "_fall",
+        "_group",
+        "_last",
+        "_length",
+        "_level",
+        "_mean",
+        "_means",
+        "_peak",
+        "_rises",
+        "_since",
+        "_spread",
+        "_spreads",
+        "_step",
+        "_sum",
+        "_watched",
+    )
 
     def __init__(self, group: int) -> None:
+        parts = 2 * PARTS_OF_DAY
         self._group = group
-        self.relearn()
-
-    def relearn(self) -> None:
-        """Begin anew: what is usual is learnt from what comes now."""
         self._counted = 0
         self._since: Micros = 0
-        self._mean = 0.0
-        self._spread = 0.0
-        self._by_part = [0.0] * PARTS_OF_DAY
-        self._counts = [0] * PARTS_OF_DAY
-        self._sum = 0.0
-        self._quiet = 0.0
+        self._last: Micros = 0
+        self._mean = self._spread = self._level = 0.0
+        self._means, self._spreads, self._counts = [0.0] * parts, [0.0] * parts, [0] * parts
+        self._sum = self._peak = self._fall = self._step = 0.0
+        self._length = 0
+        self._rises = self._beyond = 0.0
+        self._watched = 0.0
 
-    def calm(self) -> None:
-        """Begin to sum anew; what is usual stays."""
-        self._sum = 0.0
-
-    def take(self, at: Micros, loss: float, raised: float = 1.0) -> tuple[float, float] | None:
-        """Take the mean loss of a group of events about a moment; return (sum, threshold) when that means drift.
-
-        `raised` multiplies the least threshold.
-        """
+    def take(self, at: Micros, loss: float) -> tuple[float, float] | None:
+        """Take the mean loss of a group of events about a moment; return (sum, threshold) when that means drift."""
+        if not self._counted:
+            self._since = self._last = at
         self._counted += 1
-        if self._counted == 1:
-            self._since = at
-        part = part_of_day(at)
-        deviation = math.sqrt(self._spread) or 1.0
-        few = MEMORY // self._group // 20
-        known = self._counts[part] > few
-        usual = self._by_part[part] if known else self._mean
-        if self._counted > few:
-            loss = min(loss, usual + CLIP * deviation)
-        self._learn(part, loss)
+        away = self._away(part_of_week(at), loss)
         labels = self._counted * self._group
         if labels <= WARM_UP:
             return None
-        self._sum = max(0.0, self._sum + (loss - usual) / deviation - ALLOWANCE)
-        long_enough = CALIBRATION if at - self._since > QUIET_DAYS else CALIBRATION_AT_MOST
-        if labels <= WARM_UP + long_enough:
-            self._quiet = max(self._quiet, self._sum)
+        self._level += away * self._group / LEVEL
+        self._pass(at)
+        if not self._rise(away):
             return None
-        threshold = max(raised * LEAST / math.sqrt(self._group), MARGIN * self._quiet)
-        return (self._sum, threshold) if self._sum > threshold else None
+        long_enough = CALIBRATION if at - self._since > QUIET_DAYS else CALIBRATION_AT_MOST
+        return self._judge() if labels > WARM_UP + long_enough else None
+
+    def _away(self, part: int, loss: float) -> float:
+        """Return by how many deviations a loss is away from what is usual, and learn what is usual from it."""
+        few = _FEW // self._group
+        known = part if self._counts[part] > few else (part + PARTS_OF_DAY) % (2 * PARTS_OF_DAY)
+        if self._counts[known] > few:
+            usual, spread = self._means[known], max(self._spreads[known], 0.25 * self._spread)
+        else:
+            usual, spread = self._mean, self._spread
+        deviation = math.sqrt(max(spread, 1e-18 * usual * usual)) or 1.0
+        usual += self._level * deviation
+        if self._counted <= few:
+            self._learn(part, loss)
+            return 0.0
+        away = min(max((loss - usual) / deviation, -CLIP), CLIP)
+        self._learn(part, usual + away * deviation)
+        return away
 
     def _learn(self, part: int, loss: float) -> None:
-        memory = MEMORY // self._group
-        step = 1 / min(self._counted, memory)
+        step = 1 / min(self._counted, MEMORY // self._group)
         away = loss - self._mean
         self._mean += step * away
         self._spread += step * (away * (loss - self._mean) - self._spread)
         self._counts[part] += 1
-        self._by_part[part] += (loss - self._by_part[part]) / min(self._counts[part], memory // 2)
+        step = 1 / min(self._counts[part], OF_A_PART // self._group)
+        away = loss - self._means[part]
+        self._means[part] += step * away
+        self._spreads[part] += step * (away * (loss - self._means[part]) - self._spreads[part])
+
+    def _pass(self, at: Micros) -> None:
+        """Let stream time pass: the oldest rises count less."""
+        if at > self._last:
+            self._watched += at - self._last
+            self._last = at
+        if self._watched > REMEMBERED:
+            kept = REMEMBERED / self._watched
+            self._watched, self._rises, self._beyond = float(REMEMBERED), self._rises * kept, self._beyond * kept
+
+    def _rise(self, away: float) -> bool:
+        """Add to the sum what is more than the allowance, above the step that was told; return whether anything is left."""
+        if self._step:
+            away = self._above_the_step(away)
+        self._sum += away - ALLOWANCE
+        if self._sum <= 0:
+            self._subside()
+            return False
+        self._length += 1
+        self._peak = max(self._peak, self._sum)
+        return True
+
+    def _above_the_step(self, away: float) -> float:
+        self._step *= 1 - self._group / STEP
+        away -= self._step
+        self._fall = max(0.0, self._fall - away - ALLOWANCE)
+        if self._fall > _FALLEN:  # what was told has passed
+            self._step = self._fall = 0.0
+            self._subside()
+        return away
+
+    def _judge(self) -> tuple[float, float] | None:
+        found, threshold = self._sum, self._threshold()
+        if found <= threshold:
+            return None
+        self._step += found / self._length + ALLOWANCE
+        self._fall = 0.0
+        self._subside()
+        return found, threshold
+
+    def _subside(self) -> None:
+        """A rise is over: learn from it how far they go."""
+        beyond = self._peak - HIGH / math.sqrt(self._group)
+        if beyond > 0:
+            self._beyond += min(beyond, FAR * self._usually_beyond())
+            self._rises += 1
+        self._sum = self._peak = 0.0
+        self._length = 0
+
+    def _usually_beyond(self) -> float:
+        expected = EXPECTED / math.sqrt(self._group)
+        return (OF_RISES * expected + self._beyond) / (OF_RISES + self._rises)
+
+    def _threshold(self) -> float:
+        """Return the sum that the rises of a quiet stream pass `BUDGET` times a week."""
+        weekly = (self._rises + 0.5) * _WEEK / max(self._watched, _DAY)
+        return HIGH / math.sqrt(self._group) + self._usually_beyond() * math.log(max(weekly / BUDGET, 1.5))
 
     def __getstate__(self) -> tuple[Any, ...]:
         return tuple(getattr(self, name) for name in self.__slots__)
