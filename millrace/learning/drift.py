@@ -22,7 +22,7 @@ BLOCK = 64
 """Samples looked at together."""
 TOGETHER = 2_048
 """Events after an alarm in which further changes belong to it."""
-GROUP = 16
+GROUP = 8
 """Labels whose mean loss is looked at together."""
 RARE_GROUP = 32
 """The same for yes or no: where yes is rare nearly all of the loss is in a few labels, and small groups are all noise."""
@@ -97,7 +97,7 @@ class Drift:
 
     def _risen(self, group: list[Mapping[str, float]], at: Micros) -> dict[str, tuple[float, float]]:
         moved: dict[str, tuple[float, float]] = {}
-        for name in _in_all(group):
+        for name in min(group, key=len):  # who is suspended stays so: the others lost something at every label
             watch = self.errors.get(name)
             if watch is None:
                 watch = self.errors[name] = ErrorWatch(self._group)
@@ -114,7 +114,9 @@ class Drift:
             self.folded += 1
             return None
         self._quiet_events = 0
-        first = max(moved, key=lambda name: (name != PREDICTION, name in self._candidates, moved[name][0] / moved[name][1]))
+        first = max(
+            moved, key=lambda name: (name != PREDICTION, name in self._candidates, moved[name][0] / moved[name][1])
+        )
         what: What = "error" if detector == "page-hinkley" else "prediction" if first == PREDICTION else "feature"
         value, threshold = moved[first]
         also = {name: round(its[0], 4) for name, its in moved.items() if name != first}
@@ -149,11 +151,6 @@ _KEPT = (
     "_middle",
     "_quiet_events",
 )
-
-
-def _in_all(group: list[Mapping[str, float]]) -> list[str]:
-    """Return who lost something at every label of a group: not who was suspended on the way."""
-    return [name for name in group[0] if all([name in losses for losses in group])]
 
 
 def _values(block: list[Features], name: str) -> list[Feature]:

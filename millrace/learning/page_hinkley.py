@@ -46,10 +46,12 @@ LEVEL = 6_000
 """and how much all parts are above or below what they were."""
 STEP = 12_000
 """Labels over which the step that was told is forgotten: by then it is usual, or it has passed."""
+FALLEN = 15.0
+"""Sum of deviations below that step at which what was told has passed."""
+FEW = 160
+"""Labels of a part of the week from which its own mean is taken for usual."""
 _DAY: Micros = 24 * 3_600 * SECOND
 _WEEK: Micros = 7 * _DAY
-_FEW = 160
-_FALLEN = 15.0
 
 
 class ErrorWatch:
@@ -60,7 +62,9 @@ class ErrorWatch:
         "_counted",
         "_counts",
         "_fall",
+        "_few",
         "_group",
+        "_high",
         "_last",
         "_length",
         "_level",
@@ -79,6 +83,8 @@ class ErrorWatch:
     def __init__(self, group: int) -> None:
         parts = 2 * PARTS_OF_DAY
         self._group = group
+        self._few = FEW // group
+        self._high = HIGH / math.sqrt(group)
         self._counted = 0
         self._since: Micros = 0
         self._last: Micros = 0
@@ -87,7 +93,7 @@ class ErrorWatch:
         self._sum = self._peak = self._fall = self._step = 0.0
         self._length = 0
         self._rises = self._beyond = 0.0
-        self._watched = 0.0
+        self._watched: Micros = 0
 
     def take(self, at: Micros, loss: float) -> tuple[float, float] | None:
         """Take the mean loss of a group of events about a moment; return (sum, threshold) when that means drift."""
@@ -99,96 +105,101 @@ class ErrorWatch:
         if labels <= WARM_UP:
             return None
         self._level += away * self._group / LEVEL
-        self._pass(at)
-        if not self._rise(away):
+        if self._step:
+            away = self._above_the_step(away, at)
+        total = self._sum + away - ALLOWANCE
+        if total <= 0:
+            if self._length:
+                self._subside(at)
             return None
-        long_enough = CALIBRATION if at - self._since > QUIET_DAYS else CALIBRATION_AT_MOST
-        return self._judge() if labels > WARM_UP + long_enough else None
+        self._sum = total
+        self._length += 1
+        if total > self._peak:
+            self._peak = total
+        return self._judge(at) if total > self._high else None
 
     def _away(self, part: int, loss: float) -> float:
         """Return by how many deviations a loss is away from what is usual, and learn what is usual from it."""
-        few = _FEW // self._group
+        few = self._few
         known = part if self._counts[part] > few else (part + PARTS_OF_DAY) % (2 * PARTS_OF_DAY)
+        usual, spread = self._mean, self._spread
         if self._counts[known] > few:
-            usual, spread = self._means[known], max(self._spreads[known], 0.25 * self._spread)
-        else:
-            usual, spread = self._mean, self._spread
-        deviation = math.sqrt(max(spread, 1e-18 * usual * usual)) or 1.0
+            usual = self._means[known]
+            if self._spreads[known] > 0.25 * spread:
+                spread = self._spreads[known]
+            else:
+                spread *= 0.25
+        least = 1e-18 * usual * usual
+        deviation = math.sqrt(spread if spread > least else least) or 1.0
         usual += self._level * deviation
         if self._counted <= few:
             self._learn(part, loss)
             return 0.0
-        away = min(max((loss - usual) / deviation, -CLIP), CLIP)
-        self._learn(part, usual + away * deviation)
+        away = (loss - usual) / deviation
+        if not -CLIP < away < CLIP:
+            away = math.copysign(CLIP, away)
+            loss = usual + away * deviation
+        self._learn(part, loss)
         return away
 
     def _learn(self, part: int, loss: float) -> None:
-        step = 1 / min(self._counted, MEMORY // self._group)
-        away = loss - self._mean
+        step, away = 1 / min(self._counted, MEMORY // self._group), loss - self._mean
         self._mean += step * away
         self._spread += step * (away * (loss - self._mean) - self._spread)
-        self._counts[part] += 1
-        step = 1 / min(self._counts[part], OF_A_PART // self._group)
-        away = loss - self._means[part]
-        self._means[part] += step * away
-        self._spreads[part] += step * (away * (loss - self._means[part]) - self._spreads[part])
+        counted = self._counts[part] = self._counts[part] + 1
+        mean = self._means[part]
+        step, away = 1 / min(counted, OF_A_PART // self._group), loss - mean
+        self._means[part] = mean = mean + step * away
+        self._spreads[part] += step * (away * (loss - mean) - self._spreads[part])
 
-    def _pass(self, at: Micros) -> None:
-        """Let stream time pass: the oldest rises count less."""
-        if at > self._last:
-            self._watched += at - self._last
-            self._last = at
-        if self._watched > REMEMBERED:
-            kept = REMEMBERED / self._watched
-            self._watched, self._rises, self._beyond = float(REMEMBERED), self._rises * kept, self._beyond * kept
-
-    def _rise(self, away: float) -> bool:
-        """Add to the sum what is more than the allowance, above the step that was told; return whether anything is left."""
-        if self._step:
-            away = self._above_the_step(away)
-        self._sum += away - ALLOWANCE
-        if self._sum <= 0:
-            self._subside()
-            return False
-        self._length += 1
-        self._peak = max(self._peak, self._sum)
-        return True
-
-    def _above_the_step(self, away: float) -> float:
+    def _above_the_step(self, away: float, at: Micros) -> float:
         self._step *= 1 - self._group / STEP
         away -= self._step
         self._fall = max(0.0, self._fall - away - ALLOWANCE)
-        if self._fall > _FALLEN:  # what was told has passed
+        if self._fall > FALLEN:  # what was told has passed
             self._step = self._fall = 0.0
-            self._subside()
+            self._subside(at)
         return away
 
-    def _judge(self) -> tuple[float, float] | None:
-        found, threshold = self._sum, self._threshold()
+    def _judge(self, at: Micros) -> tuple[float, float] | None:
+        long_enough = CALIBRATION if at - self._since > QUIET_DAYS else CALIBRATION_AT_MOST
+        if self._counted * self._group <= WARM_UP + long_enough:
+            return None
+        found, threshold = self._sum, self._threshold(at)
         if found <= threshold:
             return None
         self._step += found / self._length + ALLOWANCE
         self._fall = 0.0
-        self._subside()
+        self._subside(at)
         return found, threshold
 
-    def _subside(self) -> None:
+    def _subside(self, at: Micros) -> None:
         """A rise is over: learn from it how far they go."""
-        beyond = self._peak - HIGH / math.sqrt(self._group)
+        beyond = self._peak - self._high
         if beyond > 0:
+            self._pass(at)
             self._beyond += min(beyond, FAR * self._usually_beyond())
             self._rises += 1
         self._sum = self._peak = 0.0
         self._length = 0
 
+    def _pass(self, at: Micros) -> None:
+        """Let stream time pass: the oldest rises count less."""
+        self._watched += max(at - self._last, 0)
+        self._last = max(at, self._last)
+        if self._watched > REMEMBERED:
+            kept = REMEMBERED / self._watched
+            self._watched, self._rises, self._beyond = REMEMBERED, self._rises * kept, self._beyond * kept
+
     def _usually_beyond(self) -> float:
         expected = EXPECTED / math.sqrt(self._group)
         return (OF_RISES * expected + self._beyond) / (OF_RISES + self._rises)
 
-    def _threshold(self) -> float:
+    def _threshold(self, at: Micros) -> float:
         """Return the sum that the rises of a quiet stream pass `BUDGET` times a week."""
+        self._pass(at)
         weekly = (self._rises + 0.5) * _WEEK / max(self._watched, _DAY)
-        return HIGH / math.sqrt(self._group) + self._usually_beyond() * math.log(max(weekly / BUDGET, 1.5))
+        return self._high + self._usually_beyond() * math.log(max(weekly / BUDGET, 1.5))
 
     def __getstate__(self) -> tuple[Any, ...]:
         return tuple(getattr(self, name) for name in self.__slots__)

@@ -12,16 +12,17 @@ the windows of the reference, each against all the others, and on every quiet wi
 from __future__ import annotations
 
 import math
-from bisect import bisect_right
+from bisect import bisect_left
 from collections import Counter, deque
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 from millrace.domain.times import SECOND, Micros
 from millrace.domain.usecase import Feature
 
 PARTS_OF_DAY = 12
-WINDOW = 2
+WINDOW = 3
 """Blocks in the recent window."""
 REFERENCE = 16
 """Blocks from which the reference is made: so many at least, and"""
@@ -33,9 +34,9 @@ CALIBRATION = 4
 """Blocks after the reference in which nothing is said."""
 PERSISTENCE = 2
 """Blocks in a row that must lie above the threshold."""
-CHANCE = 3.5
+CHANCE = 2.5
 """Normal quantile of the least threshold: by chance alone a PSI passes it once in 4,000 looks, and twice in a row hardly ever."""
-MARGIN = 2.0
+MARGIN = 1.75
 """The threshold as a multiple of the highest quiet PSI."""
 RAISED = 1.3
 """By how much that grows at each alarm of a feature: one that cries often must cry louder, for a while."""
@@ -82,15 +83,17 @@ class Bins(NamedTuple):
         """How many bins there are."""
         return len(self.known if self.edges is None else self.edges) + 1
 
-    def count(self, values: list[Feature]) -> Counts:
-        """Return how many values lie in each bin."""
-        edges, known, counts = self.edges, self.known, [0] * self.size
-        if edges is None:
+    def counts(self, values: list[Feature]) -> Counts:
+        """Return how many values lie in each bin; where numbers are binned, what is none goes to the last."""
+        if self.edges is None:
+            known, counts = self.known, [0] * self.size
             for value in values:
                 counts[known.get(value, -1)] += 1
-        else:
-            for value in values:
-                counts[bisect_right(edges, value) if isinstance(value, int | float) else -1] += 1
+            return counts
+        numbers = sorted([it for it in values if isinstance(it, int | float)])
+        below = [0, *[bisect_left(numbers, edge) for edge in self.edges], len(numbers)]
+        counts = [b - a for a, b in pairwise(below)]
+        counts[-1] += len(values) - len(numbers)
         return counts
 
 
@@ -167,7 +170,18 @@ class FeatureWatch:
     After an alarm it says nothing until the change has passed. One that lasts becomes the new reference.
     """
 
-    __slots__ = ("_below", "_bins", "_counted", "_lagging", "_over", "_pending", "_quiet", "_recent", "_reference", "_since")
+    __slots__ = (
+        "_below",
+        "_bins",
+        "_counted",
+        "_lagging",
+        "_over",
+        "_pending",
+        "_quiet",
+        "_recent",
+        "_reference",
+        "_since",
+    )
 
     def __init__(self) -> None:
         self._pending: list[tuple[int, list[Feature]]] | None = []
@@ -188,7 +202,7 @@ class FeatureWatch:
         if self._reference is None:
             self._begin_when_enough(at)
             return None
-        self._recent.append((part, self._bins.count(values)))
+        self._recent.append((part, self._bins.counts(values)))
         if len(self._recent) <= WINDOW:
             return None
         self._reference.follow(*self._recent.popleft())
@@ -196,7 +210,10 @@ class FeatureWatch:
         size = sum(sum(counts) for _, counts in self._recent)
         self._quiet *= _CALMED
         threshold = max(self._reference.by_chance(size), MARGIN * self._quiet)
-        return self._wait(index, threshold) if self._pending is not None else self._judge(index, threshold)
+        if self._pending is None:
+            return self._judge(index, threshold)
+        self._wait(self._pending, index, threshold)
+        return None
 
     def _begin_when_enough(self, at: Micros) -> None:
         blocks = self._pending or []
@@ -207,7 +224,7 @@ class FeatureWatch:
         """Make a reference of blocks, and hold each window of them against all others."""
         self._bins = Bins.cut([value for _, values in blocks for value in values])
         reference = self._reference = Reference(self._bins.size)
-        counted = [(part, self._bins.count(values)) for part, values in blocks]
+        counted = [(part, self._bins.counts(values)) for part, values in blocks]
         for block in counted:
             reference.add(*block)
         for first in range(len(counted) - WINDOW + 1):
@@ -235,14 +252,13 @@ class FeatureWatch:
             self._quiet = max(self._quiet, self._lagging.popleft())
         return None
 
-    def _wait(self, index: float, threshold: float) -> None:
+    def _wait(self, pending: list[tuple[int, list[Feature]]], index: float, threshold: float) -> None:
         """After an alarm: see whether the change passes or lasts."""
         self._below = self._below + 1 if index <= threshold else 0
-        assert self._pending is not None
         if self._below >= PASSED:
             self._pending, self._over = None, 0
-        elif len(self._pending) >= LASTING:
-            self._begin(self._pending)
+        elif len(pending) >= LASTING:
+            self._begin(pending)
 
     def __getstate__(self) -> tuple[Any, ...]:
         return tuple(getattr(self, name) for name in self.__slots__)
