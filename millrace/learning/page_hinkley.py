@@ -30,10 +30,12 @@ HIGH = 42.0
 """The level above which rises are learnt from, in deviations of a single error."""
 BUDGET = 0.05
 """False alarms a week of stream time that are allowed to one watch."""
-EXPECTED, OF_RISES = 34.0, 8.0
+EXPECTED, OF_RISES = 50.0, 8.0
 """How far rises are expected to go above the level, in deviations of a single error, and for how many rises that counts."""
 FAR = 3.0
 """By how many times what is expected one rise is learnt from at most: a drift says little about quiet days."""
+MILDEST = 0.25
+"""The least share of all that, for a stream whose errors are so independent that its sums never came near the level."""
 REMEMBERED: Micros = 28 * 24 * 3_600 * SECOND
 """Stream time over which rises are counted."""
 CLIP = 5.0
@@ -65,6 +67,7 @@ class ErrorWatch:
         "_few",
         "_group",
         "_high",
+        "_highest",
         "_last",
         "_length",
         "_level",
@@ -90,7 +93,7 @@ class ErrorWatch:
         self._last: Micros = 0
         self._mean = self._spread = self._level = 0.0
         self._means, self._spreads, self._counts = [0.0] * parts, [0.0] * parts, [0] * parts
-        self._sum = self._peak = self._fall = self._step = 0.0
+        self._sum = self._peak = self._fall = self._step = self._highest = 0.0
         self._length = 0
         self._rises = self._beyond = 0.0
         self._watched: Micros = 0
@@ -116,7 +119,7 @@ class ErrorWatch:
         self._length += 1
         if total > self._peak:
             self._peak = total
-        return self._judge(at) if total > self._high else None
+        return self._judge(at) if total > MILDEST * self._high else None
 
     def _away(self, part: int, loss: float) -> float:
         """Return by how many deviations a loss is away from what is usual, and learn what is usual from it."""
@@ -175,6 +178,7 @@ class ErrorWatch:
 
     def _subside(self, at: Micros) -> None:
         """A rise is over: learn from it how far they go."""
+        self._highest = max(self._highest, self._peak)
         beyond = self._peak - self._high
         if beyond > 0:
             self._pass(at)
@@ -196,10 +200,11 @@ class ErrorWatch:
         return (OF_RISES * expected + self._beyond) / (OF_RISES + self._rises)
 
     def _threshold(self, at: Micros) -> float:
-        """Return the sum that the rises of a quiet stream pass `BUDGET` times a week."""
+        """Return the sum that the rises of a quiet stream pass `BUDGET` times a week; less where none has come to the level."""
         self._pass(at)
         weekly = (self._rises + 0.5) * _WEEK / max(self._watched, _DAY)
-        return self._high + self._usually_beyond() * math.log(max(weekly / BUDGET, 1.5))
+        threshold = self._high + self._usually_beyond() * math.log(max(weekly / BUDGET, 1.5))
+        return threshold * min(max(self._highest / self._high, MILDEST), 1.0)
 
     def __getstate__(self) -> tuple[Any, ...]:
         return tuple(getattr(self, name) for name in self.__slots__)

@@ -33,9 +33,11 @@ REFERENCE_AT_MOST = 32
 CALIBRATION = 4
 """Blocks after the reference in which nothing is said."""
 PERSISTENCE = 2
-"""Blocks in a row that must lie above the threshold."""
+"""Blocks in a row that must lie above the threshold; but"""
+DOUBTLESS = 2.0
+"""one that is above so many times the threshold is enough."""
 CHANCE = 2.5
-"""Normal quantile of the least threshold: by chance alone a PSI passes it once in 4,000 looks, and twice in a row hardly ever."""
+"""Normal quantile of the least threshold: by chance alone a PSI passes it once in 160 looks, twice in a row hardly ever."""
 MARGIN = 1.75
 """The threshold as a multiple of the highest quiet PSI."""
 RAISED = 1.3
@@ -44,8 +46,6 @@ HALF_LIFE = 64
 """Blocks in which the reference's weight halves: slow change, such as profiles that fill, is followed and not told."""
 PASSED = 3
 """Blocks in a row below the threshold after which what was told has passed."""
-LASTING = 16
-"""Blocks after an alarm from which a change that has not passed is what is usual now."""
 QUANTILES = (0.004, 0.02, 0.08, 0.25, 0.5, 0.75, 0.92, 0.98, 0.996)
 BINS = len(QUANTILES) + 1
 SHRINK = 30.0
@@ -212,7 +212,7 @@ class FeatureWatch:
         threshold = max(self._reference.by_chance(size), MARGIN * self._quiet)
         if self._pending is None:
             return self._judge(index, threshold)
-        self._wait(self._pending, index, threshold)
+        self._wait(index, threshold, at)
         return None
 
     def _begin_when_enough(self, at: Micros) -> None:
@@ -242,7 +242,7 @@ class FeatureWatch:
             self._quiet = max(self._quiet, index)
             return None
         self._over = self._over + 1 if index > threshold else 0
-        if self._over >= PERSISTENCE:
+        if self._over >= PERSISTENCE or index > DOUBTLESS * threshold:
             self._quiet = RAISED * max(self._quiet, threshold / MARGIN)
             self._pending, self._below = [], 0
             self._lagging.clear()
@@ -252,13 +252,13 @@ class FeatureWatch:
             self._quiet = max(self._quiet, self._lagging.popleft())
         return None
 
-    def _wait(self, pending: list[tuple[int, list[Feature]]], index: float, threshold: float) -> None:
-        """After an alarm: see whether the change passes or lasts."""
+    def _wait(self, index: float, threshold: float, at: Micros) -> None:
+        """After an alarm: see whether the change passes, or lasts and becomes what is usual."""
         self._below = self._below + 1 if index <= threshold else 0
         if self._below >= PASSED:
             self._pending, self._over = None, 0
-        elif len(pending) >= LASTING:
-            self._begin(pending)
+        else:
+            self._begin_when_enough(at)
 
     def __getstate__(self) -> tuple[Any, ...]:
         return tuple(getattr(self, name) for name in self.__slots__)
