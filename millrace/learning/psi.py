@@ -44,7 +44,7 @@ RAISED = 1.3
 """By how much that grows at each alarm of a feature: one that cries often must cry louder, for a while."""
 HALF_LIFE = 64
 """Blocks in which the reference's weight halves: slow change, such as profiles that fill, is followed and not told."""
-PASSED = 3
+PASSED = 12
 """Blocks in a row below the threshold after which what was told has passed."""
 QUANTILES = (0.004, 0.02, 0.08, 0.25, 0.5, 0.75, 0.92, 0.98, 0.996)
 BINS = len(QUANTILES) + 1
@@ -83,7 +83,7 @@ class Bins(NamedTuple):
         """How many bins there are."""
         return len(self.known if self.edges is None else self.edges) + 1
 
-    def counts(self, values: list[Feature]) -> Counts:
+    def counts(self, values: Sequence[Feature]) -> Counts:
         """Return how many values lie in each bin; where numbers are binned, what is none goes to the last."""
         if self.edges is None:
             known, counts = self.known, [0] * self.size
