@@ -133,11 +133,9 @@ class Drift:
 
     def inherit(self, kept: Mapping[str, Any], names: Collection[str], *, features: bool) -> None:
         """Take over what another has kept of the candidates named, and of the features when they are as they were."""
-        errors, sums = kept["errors"], kept["_sums"]
-        self.errors |= {name: errors[name] for name in self.errors if name in names and name in errors}
-        self._sums |= {name: sums[name] for name in self._sums if name in names and name in sums}
-        alike = ("folded", "_labels", "_quiet_events", "_raised", "_raised_at")
-        for name in (*alike, *(("features", "_champion", "_block", "_middle") if features else ())):
+        self.errors |= {name: watch for name, watch in kept["errors"].items() if name in names}
+        self._losses = [{name: its[name] for name in its if name in names} for its in kept["_losses"]]
+        for name in ("folded", "_quiet_events", *(("features", "_champion", "_block", "_middle") if features else ())):
             setattr(self, name, kept[name])
 
 
