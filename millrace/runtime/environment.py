@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 from importlib import metadata
 
-LAYOUT = 6
+LAYOUT = 7
 """Counts up whenever what a checkpoint holds changes its form, or the learner computes otherwise."""
 
 
