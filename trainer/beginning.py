@@ -10,6 +10,7 @@ from millrace.adapters.bus.port import TopicPartition, TransactionalWriter
 from millrace.domain.errors import HistoryLost, IncompatibleState, MillraceError
 from millrace.domain.records import CheckpointEntry, Genesis
 from millrace.domain.usecase import AnyUseCase
+from millrace.learning.sealed import Header
 from millrace.learning.shard import Shard
 from millrace.runtime.environment import fingerprint
 from millrace.usecases import hash_of
@@ -59,32 +60,37 @@ class Beginning:
 
     async def first(self, cluster: Cluster, writer: TransactionalWriter) -> Begun:
         """Begin the first epoch on a log that has no journal; on the embedded log, warm from the last checkpoint."""
-        parent = await self._parent_of_first()
+        parent = await self._parent_of_first(cluster)
         if parent is None:
             return await self._write(cluster, writer, None, 1, {}, "nothing was learnt before")
         if parent.found is None:
             return await self._write(cluster, writer, None, parent.epoch + 1, {}, parent.why)
         shard = parent.found.shard
-        if not (self._settings.embedded_log or self._settings.new_epoch):
-            raise HistoryLost(
-                f"{shard.state_id} belongs to log {shard.cluster_id}; this is {cluster.id}, with an empty journal. "
-                f"Connect to the right one, or begin a new epoch with MILLRACE_NEW_EPOCH=true"
-            )
         why = f"the log of {shard.state_id} is gone (it was {shard.cluster_id}, this is {cluster.id})"
         why = f"{why}; {parent.why}" if parent.why else why
         return await self._write(cluster, writer, parent.found, parent.epoch + 1, {}, why)
 
-    async def _parent_of_first(self) -> Parent | None:
+    async def _parent_of_first(self, cluster: Cluster) -> Parent | None:
+        newest = await self._checkpoints.newest_sealed()
+        if newest is None:
+            return None
+        self._refuse_another_log(cluster, newest.header)
         try:
             found = await self._checkpoints.newest()
             return None if found is None else Parent(found, found.shard.epoch)
         except IncompatibleState as error:
-            newest = await self._checkpoints.newest_sealed()
-            assert newest is not None
             planned = await self._planned(newest)
             if planned is None and not self._settings.new_epoch:
                 raise
             return planned or Parent(None, newest.header.epoch, f"asked for by MILLRACE_NEW_EPOCH: {error}")
+
+    def _refuse_another_log(self, cluster: Cluster, header: Header) -> None:
+        """Refuse an empty journal where a real log had one, whatever was planned: it is not the log of that state."""
+        if not (self._settings.embedded_log or self._settings.new_epoch):
+            raise HistoryLost(
+                f"{header.state_id} belongs to log {header.cluster_id}; this is {cluster.id}, with an empty journal. "
+                f"Connect to the right one, or begin a new epoch with MILLRACE_NEW_EPOCH=true"
+            )
 
     async def _planned(self, newest: Sealed) -> Parent | None:
         """Return what a plan that was applied keeps of a state; `None` when none was."""

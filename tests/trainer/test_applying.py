@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from millrace.adapters.bus.port import Message
-from millrace.domain.errors import IncompatibleState
+from millrace.domain.errors import HistoryLost, IncompatibleState
 from millrace.domain.records import Genesis
 from millrace.learning.digest import digest
 from millrace.learning.grafting import Kept, graft
@@ -215,6 +215,16 @@ async def test_an_embedded_log_that_is_gone_goes_on_from_the_plan_too(place: Res
     taken = await place.world.trainer()
     assert (taken.shard.epoch, model(taken, "mean")) == (2, model(before, "mean"))
     assert (await place.under(OTHER_LINEAR.replace("3 * value", "5 * value")).trainer(new_epoch=True)).shard.epoch == 3
+
+
+async def test_a_plan_is_no_leave_for_another_real_log(place: Restaurant) -> None:
+    """Also one that keeps nothing: an empty journal is not that of the state."""
+    other = TWO.replace("total: float", "total: float = 0.0")
+    await place.learnt(TWO, 100)
+    await place.apply(other)
+    place.world.cluster.restart()
+    with pytest.raises(HistoryLost, match="with an empty journal"):
+        await place.world.trainer(embedded_log=False)
 
 
 async def test_where_everything_is_kept_the_state_is_the_same(place: Restaurant) -> None:
