@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 import tomllib
 from pathlib import Path
 
-import pytest
 import yaml
 
 from tests.chart.rendering import CHART, PRESETS, ROOT, pods
@@ -54,15 +52,22 @@ def test_the_python_is_exact() -> None:
 
 def test_a_constraint_with_a_wrong_hash_is_refused(tmp_path: Path) -> None:
     """The images rely on it: what is installed by a constraint is checked by the constraint's hashes."""
-    uv = shutil.which("uv")
-    if uv is None:
-        pytest.skip("no uv here")
+    uv = subprocess.run([ROOT / ".ci" / "uv"], capture_output=True, text=True, check=True).stdout.strip()
     wheel = tmp_path / "links" / "tiny-1.0-py3-none-any.whl"
     wheel.parent.mkdir()
     _write_wheel(wheel)
     constraint = tmp_path / "lock"
     constraint.write_text(f"tiny==1.0 --hash=sha256:{'0' * 64}\n")
-    argv = [uv, "pip", "install", "--no-index", "--find-links", str(wheel.parent), "--target", str(tmp_path / "to")]
+    argv = [
+        str(ROOT / uv),
+        "pip",
+        "install",
+        "--no-index",
+        "--find-links",
+        str(wheel.parent),
+        "--target",
+        str(tmp_path / "to"),
+    ]
     done = subprocess.run(
         [*argv, "tiny", "--constraint", str(constraint)], capture_output=True, text=True, check=False, timeout=60
     )
