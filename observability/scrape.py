@@ -13,28 +13,61 @@ JOBS = {part: f"millrace-{part}" for part in PARTS}
 
 @dataclass(frozen=True)
 class Target:
-    """One address. `job` is the label that queries look for."""
+    """One address. `job` is the label that queries look for; `component` is the chart's, `port_name` its Service's."""
 
     part: str
     job: str
+    component: str
     port: int
+    port_name: str
     path: str
     ours: bool
     by: str
 
 
+def _ours(part: str, port: int) -> Target:
+    return Target(part, JOBS[part], part, port, "http", "/metrics", True, "the part itself")
+
+
 TARGETS = [
-    Target("trainer", JOBS["trainer"], 8010, "/metrics", True, "the part itself"),
-    Target("api", JOBS["api"], 8080, "/metrics", True, "the part itself"),
-    Target("feed", JOBS["feed"], 8030, "/metrics", True, "the part itself"),
-    Target("dashboard", JOBS["dashboard"], 3000, "/metrics", True, "the part itself"),
-    Target("producer", JOBS["producer"], 8020, "/metrics", True, "the part itself"),
-    Target("kafka", "millrace-kafka", 9308, "/metrics", False, "kafka_exporter beside the brokers"),
-    Target("redis", "millrace-redis", 9121, "/metrics", False, "redis_exporter beside Redis or Valkey"),
+    _ours("trainer", 8010),
+    _ours("api", 8080),
+    _ours("feed", 8030),
+    _ours("dashboard", 3000),
+    _ours("producer", 8020),
     Target(
-        "minio", "millrace-minio", 9000, "/minio/v2/metrics/cluster", False, "MinIO (MINIO_PROMETHEUS_AUTH_TYPE=public)"
+        "kafka",
+        "millrace-kafka",
+        "kafka-exporter",
+        9308,
+        "metrics",
+        "/metrics",
+        False,
+        "kafka_exporter beside the brokers",
     ),
-    Target("mlflow", "millrace-mlflow", 5000, "/metrics", False, "MLflow's server, started with --expose-prometheus"),
+    Target(
+        "redis", "millrace-redis", "redis", 9121, "metrics", "/metrics", False, "redis_exporter beside Redis or Valkey"
+    ),
+    Target(
+        "minio",
+        "millrace-minio",
+        "s3",
+        9000,
+        "s3",
+        "/minio/v2/metrics/cluster",
+        False,
+        "MinIO (MINIO_PROMETHEUS_AUTH_TYPE=public)",
+    ),
+    Target(
+        "mlflow",
+        "millrace-mlflow",
+        "mlflow",
+        5000,
+        "http",
+        "/metrics",
+        False,
+        "MLflow's server, started with --expose-prometheus",
+    ),
 ]
 """All there are. Ports are the parts' own defaults."""
 

@@ -18,6 +18,27 @@
 {{- $all | uniq | sortAlpha | toJson -}}
 {{- end -}}
 
+{{/*
+What of this release answers with metrics: the targets of files/scrape.yaml as a JSON list, each with `services`, the names of
+the Services that lead to it (one a use case for trainers).
+*/}}
+{{- define "millrace.watched" -}}
+{{- $here := include "millrace.components" . | fromJsonArray -}}
+{{- $name := include "millrace.fullname" . -}}
+{{- $all := list -}}
+{{- range (.Files.Get "files/scrape.yaml" | fromYaml).targets -}}
+{{- if and .ours (has .component $here) -}}
+{{- $services := list (printf "%s-%s" $name .component) -}}
+{{- if eq .component "trainer" -}}
+{{- $services = list -}}
+{{- range $.Values.useCases }}{{ $services = append $services (printf "%s-trainer-%s" $name .name) }}{{ end -}}
+{{- end -}}
+{{- $all = append $all (merge (dict "services" $services) .) -}}
+{{- end -}}
+{{- end -}}
+{{- $all | toJson -}}
+{{- end -}}
+
 {{/* The port of a URL: the one it names, else its scheme's. */}}
 {{- define "millrace.portOf" -}}
 {{- $host := (urlParse .).host -}}
