@@ -70,7 +70,7 @@ ENTRYPOINT ["millrace"]
 FROM base AS dashboard
 COPY --from=dashboard-builder /opt/millrace /opt/millrace
 LABEL org.opencontainers.image.title="millrace dashboard" org.opencontainers.image.licenses="Apache-2.0"
-EXPOSE 3000
+EXPOSE 3000 8040
 ENTRYPOINT ["millrace"]
 CMD ["run", "dashboard"]
 

@@ -25,15 +25,15 @@ class Target:
     by: str
 
 
-def _ours(part: str, port: int) -> Target:
-    return Target(part, JOBS[part], part, port, "http", "/metrics", True, "the part itself")
+def _ours(part: str, port: int, port_name: str = "http") -> Target:
+    return Target(part, JOBS[part], part, port, port_name, "/metrics", True, "the part itself")
 
 
 TARGETS = [
     _ours("trainer", 8010),
     _ours("api", 8080),
     _ours("feed", 8030),
-    _ours("dashboard", 3000),
+    _ours("dashboard", 8040, "health"),  # a port of its own: the other is everybody's
     _ours("producer", 8020),
     Target(
         "kafka",

@@ -10,7 +10,7 @@ from time import monotonic
 import reflex as rx
 from starlette.types import ASGIApp
 
-from apps.dashboard import headers, metrics
+from apps.dashboard import headers
 from apps.dashboard.broadcast import Viewer
 from apps.dashboard.components.font import font
 from apps.dashboard.components.mark import MARK
@@ -49,8 +49,8 @@ def present() -> list[str]:
 
 
 def served(asgi: ASGIApp) -> ASGIApp:
-    """Let browsers keep what never changes, and ask anew for what does; answer Prometheus."""
-    return metrics.Metrics(headers.Headers(asgi))
+    """Let browsers keep what never changes, and ask anew for what does."""
+    return headers.Headers(asgi)
 
 
 app = rx.App(

@@ -13,12 +13,15 @@ from apps.dashboard.api import Api, Declined
 from apps.dashboard.known import HISTORY, Known, Watched
 from apps.dashboard.replies import Detail, Listed, Readiness
 from millrace.domain.errors import MillraceError, Unreachable
+from millrace.runtime.health import Health
 from millrace.runtime.telemetry import METRICS
 
 log = structlog.get_logger()
 
 HISTORY_EVERY = 60.0
 VERSIONS_EVERY = 10.0
+IDLE = 10.0
+"""Seconds between two rounds that nobody views: they ask nothing, and show that the loop advances."""
 CLUSTERING = "clustering"
 """The task of use cases that group events: they have clusters to show."""
 PREDICTIONS = 300
@@ -40,18 +43,19 @@ Push = Callable[[Viewer, Known], Awaitable[None]]
 class Broadcaster:
     """Looks at the API while anybody views a page, and pushes what it finds.
 
-    `push` tells one viewer; `present` returns the tokens that are still connected.
+    `push` tells one viewer; `present` returns the tokens that are still connected. `health` is told of each round, and of
+    an API that is away.
     """
 
-    def __init__(self, api: Api, *, every: float = 1.0, clock: Callable[[], float] = monotonic) -> None:
+    def __init__(self, api: Api, health: Health, *, every: float = 1.0, clock: Callable[[], float] = monotonic) -> None:
         self.api = api
+        self.health = health
         self.known = Known()
         self.viewers: dict[str, Viewer] = {}
         self._every = every
         self._clock = clock
         self._came = asyncio.Event()
         METRICS.viewers.set_function(lambda: len(self.viewers))
-        METRICS.ready.set_function(lambda: not self.known.away)
         for outcome in ("answered", "failed"):
             METRICS.looks.labels(outcome)
 
@@ -63,6 +67,7 @@ class Broadcaster:
     async def run(self, push: Push, present: Callable[[], Iterable[str]]) -> None:
         """Look and push for ever. A look that fails is told to the viewers; the next one may not."""
         while True:
+            self.health.beat("broadcaster")
             self._came.clear()
             try:
                 await self.round(push, present())
@@ -72,9 +77,9 @@ class Broadcaster:
             await self._pause()
 
     async def _pause(self) -> None:
-        """Wait until the next look is due, or a viewer comes; without viewers, until one comes."""
+        """Wait until the next look is due, or a viewer comes."""
         try:
-            async with asyncio.timeout(self._every if self.viewers else None):
+            async with asyncio.timeout(self._every if self.viewers else IDLE):
                 await self._came.wait()
         except TimeoutError:
             return
@@ -116,6 +121,7 @@ class Broadcaster:
         if not self.known.away:
             log.warning("api.away", url=self.api.url, why=why)
         self.known.away = why
+        self.health.not_ready("api", why)
 
     def _back(self, ready: bool) -> None:
         if self.known.away:
@@ -123,6 +129,7 @@ class Broadcaster:
             for viewer in self.viewers.values():
                 viewer.fresh = True  # what was missed while it was away is told whole
         self.known.away = ""
+        self.health.ready("api")
         self.known.ready = ready
 
     async def _see(self, listed: Listed, readiness: Readiness | None, watched: bool) -> None:

@@ -12,14 +12,21 @@ from pathlib import Path
 import structlog
 
 from apps.dashboard.build import build
+from apps.dashboard.platform import health
 from apps.dashboard.settings import DashboardSettings, settings
+from millrace.runtime.health import HealthServer
+from millrace.runtime.supervision.probe import ask
 
 log = structlog.get_logger()
 
+_AGAIN_AFTER = 0.1
+"""Seconds between two questions whether the pages are served yet."""
+
 
 def run() -> None:
-    """Build the pages when needed, then serve them until SIGTERM or SIGINT. `/ping` answers when they are served."""
+    """Build the pages when needed, then serve them until SIGTERM or SIGINT. `/readyz` says when they are served."""
     its = settings()
+    HealthServer(health(), its.dashboard_host, its.dashboard_health_port, "dashboard").start()
     web = build()
     working = its.pages_folder()
     _enter(working, web)
@@ -71,7 +78,16 @@ async def _serve(its: DashboardSettings) -> None:
     for sign in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(sign, stop)
     log.info("pages.served", url=f"http://{its.dashboard_host}:{its.dashboard_port}", api=its.api)
+    served = asyncio.create_task(_say_served(its))
     await server.serve()
+    served.cancel()
+
+
+async def _say_served(its: DashboardSettings) -> None:
+    """Become ready once the pages' own port answers."""
+    while (await asyncio.to_thread(ask, f"http://{its.dashboard_host}:{its.dashboard_port}/ping"))[0] != 200:
+        await asyncio.sleep(_AGAIN_AFTER)
+    health().ready()
 
 
 if __name__ == "__main__":

@@ -17,6 +17,9 @@ class DashboardSettings(Connections):
     api_timeout: float = Field(5.0, gt=0, description="Seconds to wait for an answer of the API.")
     dashboard_host: str = Field("127.0.0.1", description="Address the pages are served on.")
     dashboard_port: int = Field(3000, ge=1, le=65535, description="Port the pages are served on.")
+    dashboard_health_port: int = Field(
+        8040, ge=0, le=65535, description="Port of /livez, /readyz and /metrics: none that visitors of the pages reach."
+    )
     pages: Path | None = Field(None, description="Folder of the built pages; by default `pages` under the home.")
     poll_seconds: float = Field(
         1.0, gt=0, description="Seconds between two looks at the API, for all viewers together."

@@ -18,6 +18,8 @@ from millrace.runtime.supervision.probe import ask
 HOST = "127.0.0.1"
 API_PORT, DASHBOARD_PORT, MLFLOW_PORT, PROMETHEUS_PORT = 8000, 3000, 5000, 9090
 PREFIX = "MILLRACE_"
+DASHBOARD_HEALTH = "dashboard_health"
+"""What the pages' second port goes by."""
 
 FIRST_TO_STOP, THEN, AFTERWARDS = 0, 1, 2
 """Producers, then trainers (they leave a last checkpoint in a store that still answers), then API and pages."""
@@ -46,12 +48,12 @@ class Wishes(msgspec.Struct, frozen=True, kw_only=True):
     ports: Mapping[str, int] = {}
 
     def usual_ports(self) -> dict[str, int]:
-        """Return the parts that need a port, with the one each likes best; 0 for any."""
+        """Return what needs a port, with the one it likes best; 0 for any. The pages have a second one for their health."""
         inner = {name: 0 for name in ("s3", "redis") if not getattr(self, name)}
         registry = {} if self.mlflow else {"mlflow": MLFLOW_PORT}
         services = {name: 0 for use_case in self.use_cases for name in self.services_of(use_case)}
         feed = {"feed": 0} if self.feed else {}
-        pages = {"dashboard": DASHBOARD_PORT} if self.dashboard else {}
+        pages = {"dashboard": DASHBOARD_PORT, DASHBOARD_HEALTH: 0} if self.dashboard else {}
         watcher = {"prometheus": PROMETHEUS_PORT} if self.prometheus else {}
         return {**inner, **registry, "api": API_PORT, **feed, **pages, **services, **watcher}
 
@@ -92,7 +94,7 @@ def platform(wishes: Wishes, ports: Mapping[str, int]) -> Platform:
     if wishes.feed:
         parts.append(_feed(environment, ports["feed"]))
     if wishes.dashboard:
-        parts.append(_dashboard(environment, api, ports["dashboard"]))
+        parts.append(_dashboard(environment, api, ports))
     if wishes.prometheus:
         parts.append(_prometheus(wishes, ports))
     return Platform(
@@ -108,8 +110,8 @@ def measured(wishes: Wishes, ports: Mapping[str, int]) -> dict[str, list[str]]:
     """Return HOST:PORT of everything that has metrics of ours, by part."""
     found: dict[str, list[str]] = {}
     services = [it for use_case in wishes.use_cases for it in wishes.services_of(use_case).items()]
-    shared = [(name, name) for name in ("api", "feed", "dashboard") if name in ports]
-    for name, kind in [*services, *shared]:
+    shared = [("api", "api"), ("feed", "feed"), (DASHBOARD_HEALTH, "dashboard")]
+    for name, kind in [*services, *(it for it in shared if it[0] in ports)]:
         found.setdefault(kind, []).append(f"{HOST}:{ports[name]}")
     return found
 
@@ -206,15 +208,16 @@ def _part(name: str, kind: str, env: dict[str, str], address: str, *, stops: int
     )
 
 
-def _dashboard(environment: Mapping[str, str], api: str, port: int) -> Part:
-    address = f"http://{HOST}:{port}"
-    told = {f"{PREFIX}API": api, f"{PREFIX}DASHBOARD_PORT": str(port)}
+def _dashboard(environment: Mapping[str, str], api: str, ports: Mapping[str, int]) -> Part:
+    health = f"http://{HOST}:{ports[DASHBOARD_HEALTH]}"
+    told = {"API": api, "DASHBOARD_PORT": ports["dashboard"], "DASHBOARD_HEALTH_PORT": ports[DASHBOARD_HEALTH]}
     return Part(
         name="dashboard",
         argv=[sys.executable, "-m", "millrace.cli", "run", "dashboard"],
-        env={**environment, **told},
-        address=address,
-        ready=lambda: ask(f"{address}/ping")[0] == 200,
+        env={**environment, **{f"{PREFIX}{key}": str(value) for key, value in told.items()}},
+        address=f"http://{HOST}:{ports['dashboard']}",
+        ready=lambda: ask(f"{health}/readyz")[0] == 200,
         order=1,
         stops=AFTERWARDS,
+        health=health,
     )

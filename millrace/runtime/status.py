@@ -15,7 +15,10 @@ _FIELDS = ("use_case", "shard", "owner", "state_id", "lag", "checkpoint_age_s")
 
 
 class PartStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """One part, and why it is not ready. `memory_mb` is that of its process and all below it, what they share counted once."""
+    """One part, and why it is not ready. `memory_mb` is that of its process and all below it, what they share counted once.
+
+    `health` is the URL under which it answers `/livez`, `/readyz` and `/metrics`; empty where it does not.
+    """
 
     name: str
     address: str
@@ -25,6 +28,7 @@ class PartStatus(msgspec.Struct, frozen=True, kw_only=True):
     restarts: int
     log: str
     why: str = ""
+    health: str = ""
 
 
 class ShardStatus(msgspec.Struct, frozen=True, kw_only=True):
@@ -83,6 +87,7 @@ def _parts(standing: Standing) -> list[PartStatus]:
             restarts=part.restarts,
             log=part.log,
             why=part.why,
+            health=part.health,
         )
         for part in standing.parts
     ]

@@ -13,6 +13,7 @@ from apps.dashboard.health import flows, missing
 from apps.dashboard.known import Known, Watched
 from apps.dashboard.replies import Detail, Figures, Health
 from millrace.domain.errors import Unreachable
+from millrace.runtime.health import Health as ProcessHealth
 from millrace.runtime.telemetry import value
 from tests.dashboard.conftest import free_port, running
 from tests.dashboard.fake_api import FakeApi
@@ -32,7 +33,7 @@ class Told:
 
 async def test_a_viewer_is_told_everything_once_and_then_what_is_new(api: Api) -> None:
     """The first push is fresh, the next ones are not."""
-    told, cast = Told(), Broadcaster(api)
+    told, cast = Told(), Broadcaster(api, ProcessHealth())
     cast.join("a", NAME)
     await cast.round(told, ["a"])
     await cast.round(told, ["a"])
@@ -43,7 +44,7 @@ async def test_a_viewer_is_told_everything_once_and_then_what_is_new(api: Api) -
 
 async def test_nobody_there_means_no_look(api: Api) -> None:
     """Without viewers the API is left alone, and one who left is forgotten."""
-    told, cast = Told(), Broadcaster(api)
+    told, cast = Told(), Broadcaster(api, ProcessHealth())
     await cast.round(told, [])
     assert not cast.known.looked
     cast.join("a", None)
@@ -54,7 +55,7 @@ async def test_nobody_there_means_no_look(api: Api) -> None:
 
 async def test_figures_of_health_are_asked_for_while_somebody_sees_them(api: Api, fake: FakeApi) -> None:
     """Only the overview shows them: a viewer of one use case costs the trainers nothing."""
-    told, cast = Told(), Broadcaster(api)
+    told, cast = Told(), Broadcaster(api, ProcessHealth())
     cast.join("a", NAME)
     await cast.round(told, ["a"])
     assert (cast.known.health, fake.asked_for_health) == (None, 0)
@@ -84,19 +85,22 @@ def test_a_registered_version_is_no_old_state() -> None:
 
 async def test_looks_are_counted_by_what_came_of_them(api: Api, api_url: str) -> None:
     """Pages that get no answer are an alert."""
-    cast = Broadcaster(api)
+    cast = Broadcaster(api, ProcessHealth())
     answered, failed = (value("millrace_pages_looks_total", {"outcome": it}) for it in ("answered", "failed"))
     await cast.look(set())
     assert value("millrace_pages_looks_total", {"outcome": "answered"}) == (answered or 0) + 1
-    away = Broadcaster(Api(f"http://127.0.0.1:{free_port()}", timeout=1))
+    health = ProcessHealth()
+    health.ready()
+    away = Broadcaster(Api(f"http://127.0.0.1:{free_port()}", timeout=1), health)
     await away.look(set())
     assert value("millrace_pages_looks_total", {"outcome": "failed"}) == (failed or 0) + 1
-    assert value("millrace_part_ready") == 0.0
+    assert health.readiness()["reasons"].keys() == {"api"}
+    assert health.live()["live"], "pages that tell of it are no reason to start again"
 
 
 async def test_the_overview_does_not_ask_for_what_only_a_page_shows(api: Api) -> None:
     """Predictions, versions and examples are read for watched use cases only."""
-    cast = Broadcaster(api)
+    cast = Broadcaster(api, ProcessHealth())
     await cast.look(set())
     assert cast.known.use_cases[NAME].predictions == []
     assert cast.known.use_cases[NAME].example is None
@@ -104,7 +108,7 @@ async def test_the_overview_does_not_ask_for_what_only_a_page_shows(api: Api) ->
 
 async def test_a_viewer_that_fails_does_not_spoil_it_for_the_others(api: Api) -> None:
     """Each viewer is told on its own."""
-    told, cast = Told(), Broadcaster(api)
+    told, cast = Told(), Broadcaster(api, ProcessHealth())
 
     async def push(viewer: Viewer, known: Known) -> None:
         if viewer.token == "bad":
@@ -121,7 +125,7 @@ async def test_an_api_that_goes_away_is_told_and_its_return_is_told_whole() -> N
     """What was known stays shown while the API is away; when it is back, everything is told anew."""
     port, told, fake = free_port(), Told(), FakeApi()
     api = Api(f"http://127.0.0.1:{port}", timeout=1)
-    cast = Broadcaster(api)
+    cast = Broadcaster(api, ProcessHealth())
     cast.join("a", NAME)
     await cast.round(told, ["a"])
     assert cast.known.status() == ("away", "API away")
@@ -139,7 +143,7 @@ async def test_an_api_that_goes_away_is_told_and_its_return_is_told_whole() -> N
 
 async def test_a_viewer_that_comes_is_not_kept_waiting(api: Api) -> None:
     """Joining ends the pause: nobody waits for the next second."""
-    told, cast = Told(), Broadcaster(api, every=60)
+    told, cast = Told(), Broadcaster(api, ProcessHealth(), every=60)
     task = asyncio.create_task(cast.run(told, lambda: ["a"]))
     await asyncio.sleep(0.05)
     cast.join("a", None)
@@ -193,7 +197,7 @@ async def test_a_use_case_that_cannot_be_shown_is_not_the_api_away(api: Api, mon
         raise Declined(f"{name} has no state yet", status=503)
 
     monkeypatch.setattr(api, "use_case", declines)
-    cast = Broadcaster(api)
+    cast = Broadcaster(api, ProcessHealth())
     await cast.look(set())
     card = cast.known.use_cases[NAME].card(0.0)
     assert (cast.known.away, card.status, card.reason) == ("", "waiting", "parcel-delay has no state yet")

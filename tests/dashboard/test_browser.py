@@ -32,12 +32,14 @@ pytestmark = pytest.mark.skipif(
 class Pages:
     """The pages' own process, which can be ended and started again."""
 
-    def __init__(self, api: str, port: int) -> None:
+    def __init__(self, api: str, port: int, health: int) -> None:
         self.url = f"http://127.0.0.1:{port}"
+        self.health = f"http://127.0.0.1:{health}"
         self._environment = {
             **os.environ,
             "MILLRACE_API": api,
             "MILLRACE_DASHBOARD_PORT": str(port),
+            "MILLRACE_DASHBOARD_HEALTH_PORT": str(health),
             "MILLRACE_EMBEDDED_LOG": "true",
         }
         self._process: subprocess.Popen[bytes] | None = None
@@ -48,8 +50,8 @@ class Pages:
         deadline = time.monotonic() + 200  # a first build takes the npm packages
         while time.monotonic() < deadline and self._process.poll() is None:
             with contextlib.suppress(httpx.HTTPError):
-                httpx.get(f"{self.url}/ping", trust_env=False)
-                return
+                if httpx.get(f"{self.health}/readyz", trust_env=False).status_code == 200:
+                    return
             time.sleep(0.2)
         pytest.fail("the pages did not come up")
 
@@ -69,7 +71,7 @@ def api_port() -> int:
 
 @pytest.fixture
 def pages(api_port: int) -> Iterator[Pages]:
-    it = Pages(f"http://127.0.0.1:{api_port}", free_port())
+    it = Pages(f"http://127.0.0.1:{api_port}", free_port(), free_port())
     it.start()
     try:
         yield it
@@ -221,3 +223,13 @@ def test_clusters_are_told_in_words(tab: playwright.Page, api_port: int, complai
         expect(tab.locator("#answer-words")).to_have_text("many stops, short way")
         assert tab.evaluate("document.documentElement.scrollWidth") <= width
     assert complaints == []
+
+
+def test_operators_figures_are_at_a_port_that_visitors_do_not_reach(pages: Pages) -> None:
+    """Whoever exposes the pages does not expose what Prometheus asks for."""
+    figures = httpx.get(f"{pages.health}/metrics", trust_env=False).text
+    assert 'millrace_build_info{part="dashboard"' in figures
+    assert "millrace_pages_viewers" in figures
+    assert "millrace_predictions_total" not in figures
+    assert "millrace" not in httpx.get(f"{pages.url}/metrics", trust_env=False).text.replace("Millrace", "")
+    assert httpx.get(f"{pages.health}/livez", trust_env=False).json() == {"live": True}

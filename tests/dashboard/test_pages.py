@@ -10,7 +10,7 @@ import pytest
 from starlette.testclient import TestClient
 from starlette.types import Receive, Scope, Send
 
-from apps.dashboard import build, headers, metrics, plugins
+from apps.dashboard import build, headers, plugins
 
 
 @pytest.fixture
@@ -49,19 +49,6 @@ def test_the_bundle_calls_the_port_it_came_from() -> None:
     assert plugins.same_port(changed) == changed
     with pytest.raises(RuntimeError, match="SamePort"):
         plugins.same_port("something else")
-
-
-def test_metrics_are_answered_beside_the_pages() -> None:
-    """The pages' server is scraped like every other part; all else is the pages' own."""
-
-    async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        await send({"type": "http.response.start", "status": 404, "headers": []})
-        await send({"type": "http.response.body", "body": b""})
-
-    client = TestClient(metrics.Metrics(app))
-    assert "millrace_pages_viewers" in client.get("/metrics").text
-    assert "millrace_predictions_total" not in client.get("/metrics").text
-    assert client.get("/").status_code == 404
 
 
 def test_what_never_changes_is_kept_and_pages_are_asked_anew() -> None:

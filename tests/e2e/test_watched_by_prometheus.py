@@ -139,7 +139,7 @@ def test_a_running_part_shows_a_number_for_all_that_is_declared_for_it(
     platform: Running, prometheus: Prometheus, part: str
 ) -> None:
     """And for nothing else: what is exposed is in the catalogue, what is in the catalogue is exposed."""
-    said = httpx.get(f"{platform.parts()[part]['address']}/metrics", trust_env=False).text
+    said = httpx.get(f"{platform.parts()[part]['health']}/metrics", trust_env=False).text
     families = [it for it in text_string_to_metric_families(said) if not re.match("process_|python_", it.name)]
     shown = {sample.name for it in families for sample in it.samples}
     declared = [spec for spec in SPECS.values() if spec.part in (part, EVERY)]
