@@ -38,8 +38,8 @@ def names() -> list[str]:
 
 
 def is_known(name: str) -> bool:
-    """Tell whether a name is that of a use case: one that ships, that a package brings, or of a file given before."""
-    return name in _from_files or name in names()
+    """Tell whether a name is `default`, or that of a use case that ships, that a package brings or that a known file has."""
+    return name in _from_files or name == DEFAULT or name in names()
 
 
 def find(name: str) -> AnyUseCase:

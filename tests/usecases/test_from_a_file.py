@@ -88,6 +88,7 @@ def test_it_is_found_by_its_path_and_then_by_its_name(case: Path) -> None:
     assert find(str(case)) is found
     assert find("tips") is found
     assert is_known("tips")
+    assert is_known("default")
     assert "tips" not in names()
 
 
