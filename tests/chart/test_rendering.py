@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +61,23 @@ def test_every_object_fits_the_schema_of_the_api(shape: str, verdicts: dict[str,
     assert [it for it in said if it[0] not in ("statusValid", "statusSkipped")] == []
     others = sum(it["kind"] in OTHERS for it in objects(*SHAPES[shape]))
     assert sum(status == "statusSkipped" for status, _ in said) == others
+
+
+def test_strimzis_kinds_are_written_in_the_version_that_the_cluster_has() -> None:
+    """v1beta2 is gone from its 1.0; v1 came with 0.49. Without a cluster, the newer."""
+    cluster = ("--api-versions", "kafka.strimzi.io/v1beta2"), ("--api-versions", "kafka.strimzi.io/v1")
+    for reach, version in [((), "v1"), (cluster[0], "v1beta2"), (cluster[1], "v1"), (cluster[0] + cluster[1], "v1")]:
+        found = objects(*SHAPES["strimzi"], *reach, kind="Kafka") + objects(
+            *SHAPES["strimzi"], *reach, kind="KafkaNodePool"
+        )
+        assert [it["apiVersion"] for it in found] == [f"kafka.strimzi.io/{version}"] * 2
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_no_two_objects_have_the_same_name(shape: str) -> None:
+    """The second of a kind would be refused in the middle of the installation."""
+    named = Counter((it["kind"], it["metadata"]["name"]) for it in objects(*SHAPES[shape]))
+    assert [it for it, times in named.items() if times > 1] == []
 
 
 def test_a_misspelt_field_would_be_found(verdicts: dict[str, list[tuple[str, str]]]) -> None:

@@ -25,6 +25,15 @@ CORE = [
         "verbs": ["get", "list"],
     },
 ]
+APPS = [
+    {
+        "name": "statefulsets",
+        "singularName": "statefulset",
+        "namespaced": True,
+        "kind": "StatefulSet",
+        "verbs": ["get", "list"],
+    },
+]
 
 
 class Cluster:
@@ -42,8 +51,13 @@ class Cluster:
         known: dict[str, Any] = {
             "/version": {"major": major, "minor": minor, "gitVersion": f"v{KUBERNETES}"},
             "/api": {"kind": "APIVersions", "versions": ["v1"]},
-            "/apis": {"kind": "APIGroupList", "apiVersion": "v1", "groups": []},
+            "/apis": {
+                "kind": "APIGroupList",
+                "apiVersion": "v1",
+                "groups": [{"name": "apps", "versions": [{"groupVersion": "apps/v1", "version": "v1"}]}],
+            },
             "/api/v1": {"kind": "APIResourceList", "groupVersion": "v1", "resources": CORE},
+            "/apis/apps/v1": {"kind": "APIResourceList", "groupVersion": "apps/v1", "resources": APPS},
         }
         if path in known:
             return 200, known[path]

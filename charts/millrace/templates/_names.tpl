@@ -21,10 +21,15 @@ app.kubernetes.io/instance: {{ .root.Release.Name }}
 app.kubernetes.io/component: {{ .component }}
 {{- end -}}
 
-{{/* All labels of an object: dict "root" $ "component" NAME. */}}
-{{- define "millrace.labels" -}}
+{{/* Labels that no version of the chart changes, for pods: dict "root" $ "component" NAME. */}}
+{{- define "millrace.lastingLabels" -}}
 {{ include "millrace.selector" . }}
 app.kubernetes.io/part-of: millrace
+{{- end -}}
+
+{{/* All labels of an object: dict "root" $ "component" NAME. */}}
+{{- define "millrace.labels" -}}
+{{ include "millrace.lastingLabels" . }}
 app.kubernetes.io/managed-by: {{ .root.Release.Service }}
 app.kubernetes.io/version: {{ .root.Chart.AppVersion | quote }}
 helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace "+" "_" }}

@@ -35,7 +35,8 @@ securityContext:
 {{/* Labels and annotations of a pod: dict "root" $ "component" NAME "useCase" NAME-OR-EMPTY "sums" TEXT. */}}
 {{- define "millrace.podMetadata" -}}
 labels:
-  {{- include "millrace.labels" . | nindent 2 }}
+  {{- /* Not the chart's version: another chart is no reason to stop Kafka or PostgreSQL. */}}
+  {{- include "millrace.lastingLabels" . | nindent 2 }}
   {{- with .useCase }}
   millrace/use-case: {{ . }}
   {{- end }}
@@ -105,8 +106,25 @@ readinessProbe:
 - {name: tmp, mountPath: /tmp}
 {{- end -}}
 
-{{/* A claim for a StatefulSet: dict "root" $ "its" VALUES. */}}
+{{/* A size in bytes: 4096Mi and 4Gi are the same, and Kubernetes says the shorter. */}}
+{{- define "millrace.bytes" -}}
+{{- $units := dict "Ki" 1024 "Mi" 1048576 "Gi" 1073741824 "Ti" 1099511627776 -}}
+{{- mul (regexFind "^[0-9]+" .) (get $units (regexFind "[A-Z]i$" .)) -}}
+{{- end -}}
+
+{{/*
+A claim for a StatefulSet: dict "root" $ "its" VALUES "name" KAFKA, S3 OR POSTGRES. Kubernetes never changes one, and would
+say so when half of an upgrade is done; here it is said before.
+*/}}
 {{- define "millrace.claim" -}}
+{{- $there := lookup "apps/v1" "StatefulSet" .root.Release.Namespace (printf "%s-%s" (include "millrace.fullname" .root) .name) -}}
+{{- range dig "spec" "volumeClaimTemplates" list $there -}}
+{{- $size := .spec.resources.requests.storage -}}
+{{- $class := default "" .spec.storageClassName -}}
+{{- if or (ne (include "millrace.bytes" $size) (include "millrace.bytes" $.its.storage.size)) (ne $class $.its.storage.storageClass) -}}
+{{- fail (printf "%s.storage: %s of class %q is asked for, but %s of class %q is there, and an upgrade cannot change that: write what is there, or see Upgrades in docs/deploy.md" $.name $.its.storage.size $.its.storage.storageClass $size $class) -}}
+{{- end -}}
+{{- end -}}
 accessModes: [ReadWriteOnce]
 {{- with .its.storage.storageClass }}
 storageClassName: {{ . }}

@@ -65,6 +65,12 @@
 {{- end }}
 {{- end -}}
 
+{{/* What parts read from the chart's own files at their start, as text; when it changes they start anew: dict "root" $ "cases" LIST "keys" BOOL. */}}
+{{- define "millrace.read" -}}
+{{- range .cases }}{{ with .file }}{{ . }}{{ end }}{{ end -}}
+{{- if .keys }}{{ join "" .root.Values.signing.alsoTrusted }}{{ end -}}
+{{- end -}}
+
 {{/* Where the trainers' figures are, for the API's own page of health. */}}
 {{- define "millrace.measured" -}}
 {{- $all := list -}}
