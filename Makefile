@@ -8,7 +8,7 @@ WORKERS ?= 2
 COVERAGE ?= --cov --cov-report=term
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up test lint format types floors kafka lock reference wheel images chart k3d k3d-down clean
+.PHONY: help setup up test lint format types floors kafka lock reference wheel images chart cluster-test k3d k3d-down clean
 
 BUILDER ?= docker
 IMAGES := core dashboard mlflow
@@ -17,7 +17,7 @@ CLUSTER := millrace
 VALUES ?=
 
 help:  ## List the targets
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(INSTALLED)  ## Make .venv from requirements.lock (any of Python 3.11 to 3.13)
 
@@ -63,6 +63,11 @@ images:  ## Build the images core, dashboard and mlflow; BUILDER=buildah or podm
 chart: $(INSTALLED)  ## Check the chart: lint, schemas, what it refuses, what it lets through
 	@.ci/tools
 	@$(PYTHON) -m pytest -q tests/chart -m "not stack"
+
+cluster-test: $(INSTALLED)  ## The chart on a real Kubernetes API server without nodes; builds it the first time, some ten minutes
+	@.ci/tools
+	@.ci/cluster-tools
+	@$(PYTHON) -m pytest -q tests/cluster
 
 k3d:  ## A cluster on this machine with all of it: needs docker, k3d, kubectl, helm; VALUES="-f my-values.yaml" adds yours
 	k3d cluster list $(CLUSTER) >/dev/null 2>&1 || k3d cluster create --config k3d-config.yaml

@@ -70,7 +70,7 @@ def tool(name: str) -> str:
     """Return the path of a tool; skip the test where there is none, fail it where everything must be there."""
     found = shutil.which(name, path=f"{TOOLS}{os.pathsep}{os.environ.get('PATH', '')}")
     if found is None:
-        why = f"{name} is not here: .ci/tools builds it into .tools/bin"
+        why = f"{name} is not here: .ci/tools (or .ci/cluster-tools) builds it into .tools/bin"
         if os.environ.get("CI") == "true":
             pytest.fail(why)
         pytest.skip(why)
