@@ -34,6 +34,10 @@ WRONG = {
         "useCases[0].name=a,useCases[1].name=a",
         'useCases: "a" is there twice; each use case has one trainer',
     ),
+    "a name that no Service can have": (
+        f"fullnameOverride={'a' * 20},useCases[0].name={'b' * 35}",
+        f"the name {'a' * 20}-trainer-{'b' * 35} has 64 characters, and Kubernetes takes 63",
+    ),
     "a package without an image": ("useCases[0].name=a,useCases[0].package=mine", "name the image that carries it"),
     "fewer replicas at most than at least": (
         "api.autoscaling.maxReplicas=1",

@@ -83,6 +83,16 @@ def test_an_upgrade_takes_no_replica_from_the_autoscaler(release: Release) -> No
     assert release.live("Deployment", "apps/v1")["millrace-api"]["spec"]["replicas"] == 4
 
 
+def test_the_longest_names_that_are_let_through_are_taken(release: Release) -> None:
+    """Services, labels and hosts have at most 63 characters, and Kubernetes warns of parts whose pods' names would be cut."""
+    release.install("--set", f"fullnameOverride={'a' * 14},useCases[0].source=producer,useCases[0].name={'b' * 39}")
+    release.admitted()
+    assert f"{'a' * 14}-producer-{'b' * 39}" in release.live("Deployment", "apps/v1")
+    release.install("--set", f"fullnameOverride={'a' * 40},useCases[0].name={'b' * 14}")
+    release.admitted()
+    assert release.refused() == []
+
+
 def test_a_use_case_that_changes_starts_anew_who_reads_it(release: Release, tmp_path: Path) -> None:
     """Its trainer, the API and the feed; the pages ask the API."""
     told = ["--set", "useCases[0].name=parcel-delay,useCases[0].source=topics", "--set-file"]
