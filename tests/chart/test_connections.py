@@ -135,7 +135,7 @@ def test_outside_services_are_reached_where_values_say() -> None:
     }
     inside, anywhere = "10.0.0.0/8", "0.0.0.0/0"
     assert found == {
-        *((name, inside, 9093) for name in ("trainer", "api", "feed", "topics")),
+        *((name, inside, 9093) for name in ("trainer", "api", "feed", "topics", "kafka-exporter")),
         *((name, anywhere, 443) for name in ("trainer", "api", "feed", "mlflow")),
         *((name, inside, 6379) for name in ("trainer", "api", "feed")),
         ("mlflow", inside, 5432),
@@ -143,12 +143,16 @@ def test_outside_services_are_reached_where_values_say() -> None:
 
 
 def told(pod: Any) -> dict[str, str]:
-    """Return the plain values of a pod's variables."""
-    return {it["name"]: it.get("value", "") for each in pod["spec"]["containers"] for it in each.get("env", ())}
+    """Return the plain values of a pod's variables and flags."""
+    containers = pod["spec"]["containers"]
+    flags = [it.partition("=") for each in containers for it in each.get("args", ()) if it.startswith("--kafka.")]
+    variables = {it["name"]: it.get("value", "") for each in containers for it in each.get("env", ())}
+    return variables | {name: value for name, _, value in flags}
 
 
 WHERE = {
     "MILLRACE_KAFKA": "kafka",
+    "--kafka.server": "kafka",
     "MILLRACE_S3_ENDPOINT": "s3",
     "MILLRACE_REDIS": "redis",
     "MILLRACE_MLFLOW": "mlflow",

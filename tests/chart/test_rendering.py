@@ -136,11 +136,11 @@ def test_parts_are_told_by_settings_they_know(shape: str) -> None:
 
 
 def test_the_demo_fits_on_a_laptop() -> None:
-    """All that runs at once stays within 7 of 8 GiB, by its limits; the rest is Kubernetes' own."""
+    """All that runs at once stays within 7 of 8 GiB, by its limits; the rest is Kubernetes' own. Jobs end before `helm test`."""
     limits = {"Mi": 1, "Gi": 1024}
     total = 0
     for name, pod in pods(*PRESETS["demo"]):
-        for it in pod["spec"]["containers"]:
+        for it in () if name.endswith("-ask") else pod["spec"]["containers"]:
             memory = it["resources"]["limits"]["memory"]
             most = 2 if name.endswith("-api") else 1
             total += most * int(memory[:-2]) * limits[memory[-2:]]

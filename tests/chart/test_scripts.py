@@ -92,7 +92,7 @@ def _ask(api: str, patience: float) -> subprocess.CompletedProcess[str]:
 
 def test_the_online_store_starts_with_its_password_and_its_bound(tmp_path: Path) -> None:
     """The rendered command, on Valkey itself: nobody gets in without the password, and no argument shows it."""
-    (container,) = one("Deployment", "-redis")["spec"]["template"]["spec"]["containers"]
+    (container, _) = one("Deployment", "-redis")["spec"]["template"]["spec"]["containers"]
     shell, option, command = container["command"]
     (tmp_path / "valkey-server").symlink_to(_binary())
     port = free_port()

@@ -5,6 +5,7 @@
 {{- if .Values.feed.enabled }}{{ $all = append $all "feed" }}{{ end -}}
 {{- if .Values.dashboard.enabled }}{{ $all = append $all "dashboard" }}{{ end -}}
 {{- if eq .Values.kafka.mode "bundled" }}{{ $all = append $all "kafka" }}{{ end -}}
+{{- if .Values.kafka.exporter.enabled }}{{ $all = append $all "kafka-exporter" }}{{ end -}}
 {{- if eq .Values.redis.mode "bundled" }}{{ $all = append $all "redis" }}{{ end -}}
 {{- if eq .Values.s3.mode "bundled" }}{{ $all = append $all "s3" }}{{ end -}}
 {{- if eq .Values.mlflow.mode "bundled" -}}
@@ -27,7 +28,7 @@ the Services that lead to it (one a use case for trainers).
 {{- $name := include "millrace.fullname" . -}}
 {{- $all := list -}}
 {{- range (.Files.Get "files/scrape.yaml" | fromYaml).targets -}}
-{{- if and .ours (has .component $here) -}}
+{{- if and (has .component $here) (or (ne .component "redis") $.Values.redis.exporter.enabled) -}}
 {{- $services := list (printf "%s-%s" $name .component) -}}
 {{- if eq .component "trainer" -}}
 {{- $services = list -}}
