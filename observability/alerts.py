@@ -7,6 +7,7 @@ from typing import Any
 from observability import foreign
 from observability.alert import Alert
 from observability.scrape import JOBS
+from observability.services import SERVICES
 
 LEARNING = "increase(millrace_batches_total[5m]) > 0"
 """The learner has committed something lately: there is something new to check, save and serve."""
@@ -247,6 +248,7 @@ GROUPS = {
     "millrace-learner": LEARNER,
     "millrace-serving": SERVING,
     "millrace-storage": STORAGE,
+    "millrace-services": SERVICES,
     "millrace-cluster": CLUSTER,
 }
 """The alerts by rule group."""

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from observability.scrape import BESIDE
+
 OURS = 'pod=~".*millrace.*"'
 """Selects our pods; the chart's names begin with the release's and have `millrace` in them."""
 CLAIMS = 'persistentvolumeclaim=~".*millrace.*"'
 """Selects our volumes."""
+KAFKA_JOB, REDIS_JOB, MINIO_JOB, MLFLOW_JOB = (
+    f'job="{BESIDE[name]}"' for name in ("kafka", "redis", "minio", "mlflow")
+)
+"""Selects the services that the platform leans on; a cluster has others of their kind."""
 
 
 @dataclass(frozen=True)
@@ -24,10 +30,14 @@ CLIENT = Source("prometheus-client", "every part of ours, on Linux", anywhere=Tr
 STATE = Source("kube-state-metrics", "Kubernetes only")
 CADVISOR = Source("cAdvisor", "Kubernetes only: each kubelet's /metrics/cadvisor")
 KUBELET = Source("kubelet", "Kubernetes only: each kubelet's /metrics")
-KAFKA = Source("kafka_exporter", "where it runs beside real Kafka; the embedded log has none")
-REDIS = Source("redis_exporter", "where it runs beside Redis or Valkey")
+KAFKA = Source("kafka_exporter", "in the cluster, for any Kafka; the embedded log has none")
+REDIS = Source("redis_exporter", "in the cluster, beside the chart's Valkey; where another's runs")
 MINIO = Source("MinIO", "where MinIO is the object store")
-MLFLOW = Source("MLflow", "where its server is started with --expose-prometheus (prometheus-flask-exporter)")
+MLFLOW = Source("MLflow", "in the cluster; where its server is started with --expose-prometheus")
+
+
+TELLERS = {BESIDE["kafka"]: KAFKA, BESIDE["redis"]: REDIS, BESIDE["minio"]: MINIO, BESIDE["mlflow"]: MLFLOW}
+"""Who answers under each of those jobs."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +71,7 @@ METRICS = [
     Foreign("kafka_topic_partition_current_offset", KAFKA, "records written, by topic", _TOPIC),
     Foreign("kafka_topic_partition_under_replicated_partition", KAFKA, "partitions with too few copies", _TOPIC),
     Foreign("kafka_consumergroup_lag", KAFKA, "what each group has not read", ("consumergroup", *_TOPIC)),
+    Foreign("redis_up", REDIS, "whether the online store answers"),
     Foreign("redis_memory_used_bytes", REDIS, "memory of the online store"),
     Foreign("redis_memory_max_bytes", REDIS, "the cap on it: beyond, writes are refused"),
     Foreign("redis_commands_processed_total", REDIS, "commands a second"),

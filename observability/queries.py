@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
 import promql_parser
 
 from millrace.runtime.telemetry import EVERY, SPECS
-from observability.foreign import FOREIGN
+from observability.foreign import FOREIGN, TELLERS, Source
 
 ADDED = {"job", "instance"}
 """What Prometheus adds to every series it scrapes."""
@@ -100,10 +100,19 @@ def parts(query: str) -> set[str]:
     return {spec.part for metric, _ in asked(query) for spec in SPECS.values() if metric in spec.series} or {EVERY}
 
 
-def elsewhere(query: str) -> str:
-    """Return why a query has no data where only parts of ours run; empty when it has."""
-    sources = [FOREIGN[metric].source for metric, _ in asked(query) if metric in FOREIGN]
-    return "; ".join(dict.fromkeys(f"{it.name}: {it.where}" for it in sources if not it.anywhere))
+def sources(query: str) -> set[Source]:
+    """Return those who are not everywhere and must be, for a query to have data."""
+    tellers = {teller for job, teller in TELLERS.items() if job in query}
+    return tellers | {its for metric, _ in asked(query) if (its := _source(metric)) and not its.anywhere}
+
+
+def elsewhere(query: str, here: Collection[Source] = ()) -> str:
+    """Return why a query has no data where only parts of ours, and those that are `here`, run; empty when it has."""
+    return "; ".join(sorted(f"{it.name}: {it.where}" for it in sources(query) - set(here)))
+
+
+def _source(metric: str) -> Source | None:
+    return FOREIGN[metric].source if metric in FOREIGN else None
 
 
 def _grouped_by(query: str) -> set[str]:

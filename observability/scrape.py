@@ -9,6 +9,8 @@ from millrace.runtime.telemetry import PARTS
 
 JOBS = {part: f"millrace-{part}" for part in PARTS}
 """What each part's `job` label is, wherever it is scraped."""
+BESIDE = {name: f"millrace-{name}" for name in ("kafka", "redis", "minio", "mlflow")}
+"""The same of what others wrote and the platform leans on."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,7 @@ TARGETS = [
     _ours("producer", 8020),
     Target(
         "kafka",
-        "millrace-kafka",
+        BESIDE["kafka"],
         "kafka-exporter",
         9308,
         "metrics",
@@ -46,11 +48,11 @@ TARGETS = [
         "kafka_exporter beside the brokers",
     ),
     Target(
-        "redis", "millrace-redis", "redis", 9121, "metrics", "/metrics", False, "redis_exporter beside Redis or Valkey"
+        "redis", BESIDE["redis"], "redis", 9121, "metrics", "/metrics", False, "redis_exporter beside Redis or Valkey"
     ),
     Target(
         "minio",
-        "millrace-minio",
+        BESIDE["minio"],
         "s3",
         9000,
         "s3",
@@ -60,7 +62,7 @@ TARGETS = [
     ),
     Target(
         "mlflow",
-        "millrace-mlflow",
+        BESIDE["mlflow"],
         "mlflow",
         5000,
         "http",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from observability.foreign import KAFKA_JOB
 from observability.panels import RATE, Board, line
 
 UC = '{use_case=~"$use_case"}'
@@ -55,26 +56,30 @@ DASHBOARD = Board(
             ),
         ],
         "Brokers (kafka_exporter)": [
-            line("Brokers", "Brokers that answer.", {"brokers": "kafka_brokers"}),
+            line("Brokers", "Brokers that answer.", {"brokers": f"max(kafka_brokers{{{KAFKA_JOB}}})"}),
             line(
-                "Partitions by topic", "Fixed for an epoch.", {"{{topic}}": "max by (topic) (kafka_topic_partitions)"}
+                "Partitions by topic",
+                "Fixed for an epoch.",
+                {"{{topic}}": f"max by (topic) (kafka_topic_partitions{{{KAFKA_JOB}}})"},
             ),
             line(
                 "Under-replicated partitions",
                 "Partitions with too few copies.",
-                {"{{topic}}": "sum by (topic) (kafka_topic_partition_under_replicated_partition)"},
+                {"{{topic}}": f"sum by (topic) (kafka_topic_partition_under_replicated_partition{{{KAFKA_JOB}}})"},
             ),
             line(
                 "Messages in/s by topic",
                 "Records written.",
-                {"{{topic}}": f"sum by (topic) (rate(kafka_topic_partition_current_offset[{RATE}]))"},
+                {"{{topic}}": f"sum by (topic) (rate(kafka_topic_partition_current_offset{{{KAFKA_JOB}}}[{RATE}]))"},
                 unit="per second",
                 width=12,
             ),
             line(
                 "Consumer group lag",
                 "What each group has not read.",
-                {"{{consumergroup}} {{topic}}": "sum by (consumergroup, topic) (kafka_consumergroup_lag)"},
+                {
+                    "{{consumergroup}} {{topic}}": f"sum by (consumergroup, topic) (kafka_consumergroup_lag{{{KAFKA_JOB}}})"
+                },
                 width=12,
             ),
         ],

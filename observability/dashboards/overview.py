@@ -7,6 +7,7 @@ from observability.panels import RATE, Board, Panel, Unit, line
 from observability.scrape import JOBS
 
 UC = '{use_case=~"$use_case"}'
+OURS = f'job=~"{"|".join(JOBS.values())}"'
 
 
 def number(
@@ -20,7 +21,7 @@ HEALTH = [
     number(
         "Parts up",
         "Share of the parts that answer Prometheus.",
-        f'avg(up{{job=~"{"|".join(JOBS.values())}"}})',
+        f"avg(up{{{OURS}}})",
         "ratio",
         1,
         0.99,
@@ -121,10 +122,14 @@ DASHBOARD = Board(
             line(
                 "Memory by part",
                 "Resident size of each process.",
-                {"{{job}} {{instance}}": "process_resident_memory_bytes"},
+                {"{{job}} {{instance}}": f"process_resident_memory_bytes{{{OURS}}}"},
                 unit="bytes",
             ),
-            line("CPU by part", "Cores used.", {"{{job}} {{instance}}": f"rate(process_cpu_seconds_total[{RATE}])"}),
+            line(
+                "CPU by part",
+                "Cores used.",
+                {"{{job}} {{instance}}": f"rate(process_cpu_seconds_total{{{OURS}}}[{RATE}])"},
+            ),
             line(
                 "Releases",
                 "Which release each part runs; two during an upgrade.",

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from observability.foreign import MINIO_JOB, MLFLOW_JOB, REDIS_JOB
 from observability.panels import RATE, Board, line
+from observability.services import MLFLOW_ANSWERS, MLFLOW_ERRORS
 
 UC = '{use_case=~"$use_case"}'
+MLFLOW_TIMES = f"rate(mlflow_http_request_duration_seconds_bucket{{{MLFLOW_JOB}}}[{RATE}])"
+FREE = f"""minio_cluster_capacity_usable_free_bytes{{{MINIO_JOB}}}
+/ minio_cluster_capacity_usable_total_bytes{{{MINIO_JOB}}}"""
 
 DASHBOARD = Board(
     "millrace-storage",
@@ -62,35 +67,39 @@ DASHBOARD = Board(
             line(
                 "MLflow requests/s",
                 "By status.",
-                {"{{status}}": f"sum by (status) (rate(mlflow_http_request_total[{RATE}]))"},
+                {"{{status}}": f"sum by (status) (rate(mlflow_http_request_total{{{MLFLOW_JOB}}}[{RATE}]))"},
                 unit="per second",
             ),
             line(
                 "MLflow latency p99",
                 "Of all its requests.",
-                {
-                    "p99": f"histogram_quantile(0.99, sum by (le) (rate(mlflow_http_request_duration_seconds_bucket[{RATE}])))"
-                },
+                {"p99": f"histogram_quantile(0.99, sum by (le) ({MLFLOW_TIMES}))"},
                 unit="seconds",
+            ),
+            line(
+                "MLflow errors",
+                "Share of its answers that are errors of its own (5xx), in a quarter of an hour.",
+                {"errors": f"({MLFLOW_ERRORS} or vector(0)) / {MLFLOW_ANSWERS}"},
+                unit="ratio",
             ),
         ],
         "Object store (MinIO)": [
             line(
                 "Free",
                 "Share of the room that is free.",
-                {"free": "minio_cluster_capacity_usable_free_bytes / minio_cluster_capacity_usable_total_bytes"},
+                {"free": FREE},
                 unit="ratio",
             ),
             line(
                 "Requests/s",
                 "By kind.",
-                {"{{api}}": f"sum by (api) (rate(minio_s3_requests_total[{RATE}]))"},
+                {"{{api}}": f"sum by (api) (rate(minio_s3_requests_total{{{MINIO_JOB}}}[{RATE}]))"},
                 unit="per second",
             ),
             line(
                 "Errors/s",
                 "By kind.",
-                {"{{api}}": f"sum by (api) (rate(minio_s3_requests_errors_total[{RATE}]))"},
+                {"{{api}}": f"sum by (api) (rate(minio_s3_requests_errors_total{{{MINIO_JOB}}}[{RATE}]))"},
                 unit="per second",
             ),
         ],
@@ -98,16 +107,17 @@ DASHBOARD = Board(
             line(
                 "Memory",
                 "Used, and the cap on it; full, it refuses snapshots.",
-                {"used": "redis_memory_used_bytes", "cap": "redis_memory_max_bytes"},
+                {"used": f"redis_memory_used_bytes{{{REDIS_JOB}}}", "cap": f"redis_memory_max_bytes{{{REDIS_JOB}}}"},
                 unit="bytes",
             ),
             line(
                 "Commands/s",
                 "Processed.",
-                {"{{instance}}": f"rate(redis_commands_processed_total[{RATE}])"},
+                {"{{instance}}": f"rate(redis_commands_processed_total{{{REDIS_JOB}}}[{RATE}])"},
                 unit="per second",
             ),
-            line("Clients", "Connected.", {"{{instance}}": "redis_connected_clients"}),
+            line("Clients", "Connected.", {"{{instance}}": f"redis_connected_clients{{{REDIS_JOB}}}"}),
+            line("Answers", "1 while it answers its exporter.", {"{{instance}}": f"redis_up{{{REDIS_JOB}}}"}),
         ],
     },
     {"use_case": "millrace_predictions_total"},

@@ -85,6 +85,35 @@ def dead(letters: str) -> Series:
     return trainer("dead_letters_total", letters, ',reason="invalid"') | facts
 
 
+REDIS, STORE, LOG = 'job="millrace-redis"', 'job="millrace-minio",server="a"', 'job="millrace-kafka",instance="a"'
+
+
+def copies_missing(values: str) -> Series:
+    name = "kafka_topic_partition_under_replicated_partition"
+    return {
+        f'{name}{{{LOG},topic="a.events",partition="0"}}': values,
+        f'{name}{{{LOG},topic="a.events",partition="1"}}': "0+0x400",
+    }
+
+
+def room(free: str) -> Series:
+    return {
+        f"minio_cluster_capacity_usable_free_bytes{{{STORE}}}": free,
+        f"minio_cluster_capacity_usable_total_bytes{{{STORE}}}": "100+0x400",
+    }
+
+
+def memory_of_redis(used: str, cap: int, job: str = REDIS) -> Series:
+    return {f"redis_memory_used_bytes{{{job}}}": used, f"redis_memory_max_bytes{{{job}}}": f"{cap}+0x400"}
+
+
+def registry(good: str, bad: str, status: str = "500") -> Series:
+    return {
+        f'mlflow_http_request_total{{job="millrace-mlflow",method="POST",status="{it}"}}': values
+        for it, values in (("200", good), (status, bad))
+    }
+
+
 CASES = {
     "MillracePartDown": Case(
         fires={'up{job="millrace-api",instance="a"}': "1+0x340 0+0x60"},
@@ -157,6 +186,23 @@ CASES = {
         fires=trainer("registration_age_seconds", "0+30x400") | learning(),
         quiet=trainer("registration_age_seconds", "300+0x400") | learning(),
     ),
+    "MillraceServiceDown": Case(
+        fires={'up{job="millrace-redis",instance="a"}': "1+0x400", f"redis_up{{{REDIS}}}": "1+0x300 0+0x100"},
+        quiet={'up{job="millrace-minio",instance="a"}': "1+0x352 0+0x7 1+0x40", 'up{job="redis"}': "0+0x400"},
+    ),
+    "MillraceBrokerDown": Case(
+        fires={f"kafka_brokers{{{LOG}}}": "3+0x300 2+0x100"},
+        quiet={f"kafka_brokers{{{LOG}}}": "1+0x100 3+0x300", 'kafka_brokers{job="another"}': "3+0x300 2+0x100"},
+    ),
+    "MillraceUnderReplicated": Case(
+        fires=copies_missing("0+0x300 1+0x100"), quiet=copies_missing("0+0x350 1+0x8 0+0x50")
+    ),
+    "MillraceOnlineStoreNearlyFull": Case(
+        fires=memory_of_redis("95+0x400", 100),
+        quiet=memory_of_redis("95+0x400", 0) | memory_of_redis("95+0x400", 100, 'job="redis"'),
+    ),
+    "MillraceObjectStoreNearlyFull": Case(fires=room("8+0x400"), quiet=room("12+0x400")),
+    "MillraceRegistryErrors": Case(fires=registry("0+9x400", "0+1x400"), quiet=registry("0+9x400", "0+1x400", "404")),
     "MillracePodRestarting": Case(
         fires={f"kube_pod_container_status_restarts_total{{{POD}}}": "0+0x300 0+1x100"},
         quiet={
