@@ -7,7 +7,6 @@ import re
 import shutil
 import time
 from collections.abc import Iterator
-from typing import Any
 
 import httpx
 import pytest
@@ -16,7 +15,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from millrace.runtime.telemetry import EVERY, PARTS, SPECS
 from observability.alerts import ALERTS
 from observability.dashboards import BOARDS
-from observability.queries import elsewhere, operands, plain
+from observability.queries import elsewhere
+from tests.e2e.asking import COMPARED, QUERIES, Prometheus
 from tests.e2e.test_the_platform_in_a_browser import CHROMIUM, FLAGS, playwright
 from tests.platform import BACK, UP, Running, ask
 
@@ -30,34 +30,6 @@ pytestmark = [
 ]
 FILLED = 90.0
 """Seconds within which every query must have data: rates need a minute."""
-
-QUERIES = {
-    f"{board.title}: {panel.title}: {legend}": plain(query)
-    for board in BOARDS
-    for panel in board.panels()
-    for legend, query in panel.queries.items()
-}
-COMPARED = {f"{it.name}: {operand}": operand for it in ALERTS for operand in operands(it.expr)}
-
-
-class Prometheus:
-    """The server, as Grafana asks it."""
-
-    def __init__(self, address: str) -> None:
-        self._http = httpx.Client(base_url=address, trust_env=False)
-
-    def get(self, path: str, **params: str) -> Any:
-        answer = self._http.get(f"/api/v1/{path}", params=params).json()
-        assert answer["status"] == "success", (params, answer)
-        return answer["data"]
-
-    def has_data(self, query: str) -> bool:
-        """Tell whether a query has a number now."""
-        return any(it["value"][1] != "NaN" for it in self.get("query", query=query)["result"])
-
-    def without_data(self, queries: dict[str, str]) -> list[str]:
-        """Return what has no number, though all it asks for runs here."""
-        return [name for name, query in queries.items() if not elsewhere(query) and not self.has_data(query)]
 
 
 @pytest.fixture(scope="module")
