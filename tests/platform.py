@@ -9,9 +9,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 import httpx
@@ -25,14 +24,14 @@ BACK = 60.0
 class Running:
     """A platform that was started as a person starts it."""
 
-    def __init__(self, home: Path, *options: str, told: Mapping[str, str] = MappingProxyType({})) -> None:
+    def __init__(self, home: Path, *options: str, **settings: object) -> None:
         self.home = home
         self.said = home / "up.output"
         clean = {name: value for name, value in os.environ.items() if not name.startswith("MILLRACE_")}
         with self.said.open("wb") as out:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "millrace.cli", "up", "--home", str(home), *options],
-                env={**clean, **told},
+                env={**clean, **{f"MILLRACE_{name}": str(value) for name, value in settings.items()}},
                 stdout=out,
                 stderr=out,
             )

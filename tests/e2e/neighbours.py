@@ -47,7 +47,7 @@ class Neighbours:
         self.folder = folder
         self.ports = {name: free_port() for name in ("redis", "exporter", "s3", "mlflow", "kafka-exporter")}
         self.options: list[str] = []
-        self.told: dict[str, str] = {}
+        self.settings: dict[str, str] = {}
         self.addresses: dict[str, str] = {}
         self.here: set[Source] = set()
         self.away = {source: f"no {names[0]}" for source, names in PROGRAMS.items() if not program(source)}
@@ -155,7 +155,7 @@ def neighbours(folder: Path) -> Iterator[Neighbours]:
         if program(MINIO):
             start(made.minio())
             made.options += ["--s3", made.store]
-            made.told |= {"MILLRACE_S3_ACCESS_KEY": "root", "MILLRACE_S3_SECRET_KEY": KEY}
+            made.settings |= {"S3_ACCESS_KEY": "root", "S3_SECRET_KEY": KEY}
             made.runs(MINIO, "minio", "s3")
         if program(KAFKA):
             broker = stack.enter_context(real_kafka(folder / "kafka"))

@@ -42,7 +42,7 @@ def beside(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Neighbours]:
 def platform(tmp_path_factory: pytest.TempPathFactory, beside: Neighbours) -> Iterator[Running]:
     """The platform on all of it, with Prometheus, which is led to it."""
     home = tmp_path_factory.mktemp("watched")
-    it = Running(home, "--prometheus", "--no-dashboard", *beside.options, told=beside.told)
+    it = Running(home, "--prometheus", "--no-dashboard", *beside.options, **beside.settings)
     try:
         it.wait(it.address, UP)
         it.wait(lambda: it.parts()["trainer"]["state"] == "ready", BACK)
