@@ -9,7 +9,7 @@ from pathlib import Path
 
 import yaml
 
-from tests.chart.rendering import CHART, PRESETS, ROOT, pods
+from tests.chart.rendering import CHART, PRESETS, ROOT, one, pods
 
 TEXT = (ROOT / "Dockerfile").read_text()
 STAGES = dict(re.findall(r"^FROM \S+ AS (\S+)\n(.*?)(?=^FROM |\Z)", TEXT, re.MULTILINE | re.DOTALL))
@@ -43,6 +43,14 @@ def test_every_installation_is_held_to_the_lock() -> None:
     assert [it for it in installed if "--constraint requirements.lock" not in it and "--no-deps ." not in it] == []
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
     assert set(re.findall(r"--extra (\S+)", TEXT)) <= set(extras)
+
+
+def test_the_registrys_image_has_what_its_command_asks_for() -> None:
+    """MLflow tells its figures with a package that it does not bring itself, and ends where that is missing."""
+    (container,) = one("Deployment", "-mlflow")["spec"]["template"]["spec"]["containers"]
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    assert "--expose-prometheus" in container["args"]
+    assert [it for it in extras["registry"] if it.startswith("prometheus-flask-exporter")]
 
 
 def test_the_python_is_exact() -> None:

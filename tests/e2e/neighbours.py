@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
+import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -21,9 +24,10 @@ from millrace.runtime.embedded.part import Part
 from millrace.runtime.embedded.redis import _binary
 from observability.foreign import KAFKA, MINIO, MLFLOW, REDIS, Source
 from observability.scrape import BESIDE, TARGETS
-from tests.adapters.conftest import free_port, running
+from tests.adapters.conftest import free_port
 from tests.chart.rendering import TOOLS, Object, one
 from tests.kafka import real_kafka
+from tests.platform import UP
 
 PROGRAMS = {
     MINIO: ("minio",),
@@ -145,7 +149,7 @@ def neighbours(folder: Path) -> Iterator[Neighbours]:
     with ExitStack() as stack:
 
         def start(part: Part) -> None:
-            stack.enter_context(running(part, folder))
+            stack.enter_context(_running(part, folder / f"{part.name}.log"))
 
         start(made.valkey())
         made.options += ["--redis", f"redis://:{SECRETS['password']}@127.0.0.1:{made.ports['redis']}/0"]
@@ -166,6 +170,25 @@ def neighbours(folder: Path) -> Iterator[Neighbours]:
         made.options += ["--mlflow", f"http://127.0.0.1:{made.ports['mlflow']}"]
         made.runs(MLFLOW, "mlflow", "mlflow")
         yield made
+
+
+@contextmanager
+def _running(part: Part, log: Path) -> Iterator[None]:
+    """Run a part until it is done with, and all that it has started: MLflow's server is a child of its command."""
+    with log.open("ab") as out:
+        process = subprocess.Popen(
+            part.argv, env={**os.environ, **part.env}, stdout=out, stderr=out, start_new_session=True
+        )
+    try:
+        deadline = time.monotonic() + UP
+        while not part.ready():
+            assert process.poll() is None, log.read_text()[-3000:]
+            assert time.monotonic() < deadline, log.read_text()[-3000:]
+            time.sleep(0.1)
+        yield
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
 
 
 def _container(kind: str, name: str, called: str) -> Object:
