@@ -8,7 +8,7 @@ WORKERS ?= 2
 COVERAGE ?= --cov --cov-report=term
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up test lint format types floors kafka lock reference wheel images chart cluster-test k3d k3d-down clean
+.PHONY: help setup up test lint format types floors kafka lock reference wheel images chart cluster-test k3d k3d-password k3d-down clean
 
 BUILDER ?= docker
 IMAGES := core dashboard mlflow
@@ -79,6 +79,10 @@ k3d:  ## A cluster on this machine with all of it: needs docker, k3d, kubectl, h
 	helm test millrace --namespace millrace --logs
 	@echo "the pages  http://millrace.localhost:8080"
 	@echo "the API    http://millrace.localhost:8080/v1/use-cases"
+	@echo "Grafana    http://grafana.localhost:8080 (user admin; make k3d-password prints the password)"
+
+k3d-password:  ## Print the password of Grafana's admin in that cluster
+	@kubectl --namespace millrace get secret millrace-grafana --output jsonpath='{.data.password}' | base64 -d; echo
 
 k3d-down:  ## Remove that cluster and all that is in it
 	k3d cluster delete $(CLUSTER)

@@ -55,6 +55,11 @@ SHAPES = {
         "--set",
         "watching.mode=operator,watching.labels.release=monitoring",
     ],
+    "watched by its own": [
+        *("--set", "watching.mode=bundled,watching.kubernetes.enabled=false,watching.grafana.existingSecret=g"),
+        *("--set", "watching.alertmanager.existingSecret=a"),
+        *("--set-json", 'watching.alertmanager.egress=[{"cidr":"203.0.113.0/24","ports":[443,587]}]'),
+    ],
     "exposed": ["--set", "ingress.enabled=true,mlflow.expose=true,ingress.tls.enabled=true"],
     "keys in turn": ["--set-string", "signing.alsoTrusted[0]=-----BEGIN PUBLIC KEY-----"],
     "a schema registry": [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
@@ -11,6 +12,8 @@ import yaml
 from tests.chart.rendering import CHART, PRESETS, SHAPES, Object, component, objects, pods
 
 OUTSIDE = {"ingress", "monitoring"}
+ELSEWHERE = {"schema-registry", "kubernetes", "kubelet", "receivers"}
+"""Targets that are never pods of the release."""
 
 
 class Arrow(NamedTuple):
@@ -70,8 +73,7 @@ def _into(name: str, spec: Object) -> Iterator[Arrow]:
 def _openers(peers: Iterable[Object]) -> Iterator[str]:
     for peer in peers:
         if "podSelector" in peer:
-            part = _part(peer)
-            yield "monitoring" if part == "prometheus" else part
+            yield _part(peer)
         else:
             (chosen,) = peer["namespaceSelector"]["matchExpressions"]
             yield {"monitoring": "monitoring", "kube-system": "ingress", "ingress-nginx": "ingress"}[
@@ -91,8 +93,10 @@ def test_what_is_drawn_is_allowed_and_nothing_else(shape: str) -> None:
     options = SHAPES[shape]
     here = set(policies(*options))
     ingress = {it for it in drawn() if it.opener == "ingress"}
-    exposed = {it for it in ingress if it.to != "mlflow" or shape == "exposed"} if _has_ingress(options) else set()
-    between = {it for it in drawn() - ingress if it.to in here and (it.opener in here or it.opener in OUTSIDE)}
+    asked = {"mlflow": shape == "exposed", "grafana": True}  # Grafana is exposed wherever there are both
+    exposed = {it for it in ingress if asked.get(it.to, True)} if _has_ingress(options) else set()
+    ours = {it._replace(opener="prometheus") for it in drawn() if it.opener == "monitoring"}
+    between = {it for it in drawn() - ingress | ours if it.to in here and (it.opener in here or it.opener in OUTSIDE)}
     assert allowed(*options) == between | {it for it in exposed if it.to in here}
     assert halves(*options) == set()
 
@@ -120,26 +124,41 @@ def test_every_port_of_an_arrow_is_one_its_target_listens_on() -> None:
     for _, pod in pods(*PRESETS["demo"]):
         for it in pod["spec"]["containers"]:
             listened.setdefault(component(pod), set()).update(port["containerPort"] for port in it.get("ports", ()))
-    assert {it for it in drawn() if it.to != "schema-registry" and it.port not in listened[it.to]} == set()
+    assert {it for it in drawn() if it.to not in ELSEWHERE and it.port not in listened[it.to]} == set()
 
 
-def test_outside_services_are_reached_where_values_say() -> None:
-    """Brokers, store, Redis and database of others: their networks and ports, and no more."""
-    found = {
+def outwards(*options: str) -> set[tuple[str, str, int]]:
+    """Return what is let out of the cluster: the component, the network, the port."""
+    return {
         (name, peer["ipBlock"]["cidr"], port["port"])
-        for name, spec in policies(*PRESETS["production"]).items()
+        for name, spec in policies(*options).items()
         for rule in spec["egress"]
         for peer in rule["to"]
         for port in rule["ports"]
         if "ipBlock" in peer
     }
+
+
+def test_outside_services_are_reached_where_values_say() -> None:
+    """Brokers, store, Redis and database of others: their networks and ports, and no more."""
     inside, anywhere = "10.0.0.0/8", "0.0.0.0/0"
-    assert found == {
+    assert outwards(*PRESETS["production"]) == {
         *((name, inside, 9093) for name in ("trainer", "api", "feed", "topics", "kafka-exporter")),
         *((name, anywhere, 443) for name in ("trainer", "api", "feed", "mlflow")),
         *((name, inside, 6379) for name in ("trainer", "api", "feed")),
         ("mlflow", inside, 5432),
     }
+
+
+def test_what_watches_reaches_kubernetes_and_receivers_only_where_values_say() -> None:
+    """The API server and the kubelets, where figures of pods are wanted; receivers, where some are told; nothing else."""
+    narrow = "watching.kubernetes.apiServer.cidr=10.43.0.1/32,watching.kubernetes.kubelet.cidr=10.0.0.0/24"
+    assert outwards(*PRESETS["demo"], "--set", narrow) == {
+        *((name, "10.43.0.1/32", port) for name in ("prometheus", "kube-state-metrics") for port in (443, 6443)),
+        ("prometheus", "10.0.0.0/24", 10250),
+    }
+    receivers = {("alertmanager", "203.0.113.0/24", port) for port in (443, 587)}
+    assert outwards(*SHAPES["watched by its own"]) == receivers
 
 
 def told(pod: Any) -> dict[str, str]:
@@ -164,6 +183,14 @@ WHERE = {
 }
 
 
+def configured(*options: str) -> set[tuple[str, str]]:
+    """Return who is told of whom in files that Prometheus and Grafana read."""
+    names = set(policies(*options))
+    texts = {component(it): " ".join(it["data"].values()) for it in objects(*options, kind="ConfigMap")}
+    named = re.compile(rf"\bm-millrace-(?:each-)?({'|'.join(sorted(names, key=len, reverse=True))})[.:]")
+    return {(who, to) for who in ("prometheus", "grafana") for to in named.findall(texts.get(who, ""))}
+
+
 @pytest.mark.parametrize("preset", ["default", "demo"])
 def test_who_is_told_an_address_may_go_there(preset: str) -> None:
     """The addresses in the pods' settings are the arrows: none is told that is shut, none is open that is not told."""
@@ -173,6 +200,6 @@ def test_who_is_told_an_address_may_go_there(preset: str) -> None:
         for name, target in WHERE.items()
         if name in told(pod)
     }
-    assert opened == {(it.opener, it.to) for it in allowed(*PRESETS[preset]) if it.opener not in OUTSIDE} - {
-        ("kafka", "kafka")
-    }
+    assert opened | configured(*PRESETS[preset]) == {
+        (it.opener, it.to) for it in allowed(*PRESETS[preset]) if it.opener not in OUTSIDE
+    } - {("kafka", "kafka")}

@@ -39,6 +39,33 @@ WRONG = {
         f"the name {'a' * 20}-trainer-{'b' * 35} has 64 characters, and Kubernetes takes 63",
     ),
     "a package without an image": ("useCases[0].name=a,useCases[0].package=mine", "name the image that carries it"),
+    "a way of watching that is none": ("watching.mode=grafana", "value must be one of 'none', 'bundled', 'operator'"),
+    "a time to keep figures without a unit": (
+        "watching.prometheus.retention=7",
+        "at '/watching/prometheus/retention': got number, want string",
+    ),
+    "a route to a receiver that is none": (
+        "watching.alertmanager.config.route.receiver=a,watching.alertmanager.config.route.routes[0].receiver=b,"
+        "watching.alertmanager.config.receivers[0].name=a",
+        'a route names the receiver "b", and receivers has only ["a"]',
+    ),
+    "receivers without a route": (
+        "watching.alertmanager.config.receivers[0].name=a",
+        "watching.alertmanager.config.route.receiver: name the receiver of all that no other route takes",
+    ),
+    "two configurations of receivers": (
+        "watching.alertmanager.config.route.receiver=a,watching.alertmanager.existingSecret=mine",
+        'watching.alertmanager: both config and existingSecret "mine" are given',
+    ),
+    "a place of receivers without ports": (
+        "watching.alertmanager.egress[0].cidr=10.0.0.0/8",
+        "at '/watching/alertmanager/egress/0': missing property 'ports'",
+    ),
+    "an address of pages that is a path": ("watching.runbooks=docs", "at '/watching/runbooks': 'docs' does not match"),
+    "a Grafana exposed by no ingress": (
+        "watching.mode=bundled,watching.grafana.expose=true",
+        "watching.grafana.expose: there is no ingress to serve it; set ingress.enabled, too",
+    ),
     "fewer replicas at most than at least": (
         "api.autoscaling.maxReplicas=1",
         "minReplicas 2 is more than maxReplicas 1",

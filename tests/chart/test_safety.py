@@ -88,16 +88,52 @@ def test_containers_write_to_named_folders_only_and_have_bounds(shape: str) -> N
             assert volume.get("emptyDir", {"sizeLimit": 1}).get("sizeLimit"), (name, volume)
 
 
+ASKING = {"prometheus", "kube-state-metrics"}
+"""Who has a token of Kubernetes, where the figures of pods are wanted."""
+
+
 @pytest.mark.parametrize("shape", SHAPES)
-def test_no_pod_holds_a_token_of_kubernetes(shape: str) -> None:
-    """Nothing of ours asks Kubernetes: each component has an account of its own, and no pod its token or service variables."""
+def test_no_pod_holds_a_token_of_kubernetes_but_those_that_count_pods(shape: str) -> None:
+    """Each component has an account of its own, and mounts no token by itself; two pods are given one, for an hour."""
     accounts = {it["metadata"]["name"]: it for it in objects(*SHAPES[shape], kind="ServiceAccount")}
     assert all(it["automountServiceAccountToken"] is False for it in accounts.values())
     for name, pod in pods(*SHAPES[shape]):
         assert pod["spec"]["automountServiceAccountToken"] is False, name
         assert pod["spec"]["enableServiceLinks"] is False, name
         assert pod["spec"]["serviceAccountName"] in accounts, name
-    assert objects(*SHAPES[shape], kind="Role") == []
+    holders = {
+        component(pod)
+        for _, pod in pods(*SHAPES[shape])
+        for volume in pod["spec"].get("volumes", ())
+        if "serviceAccountToken" in str(volume)
+    }
+    assert holders == (ASKING if objects(*SHAPES[shape], kind="ClusterRole") else set())
+
+
+def test_what_those_two_may_do_is_to_look() -> None:
+    """At nodes and their metrics, and at the pods of this namespace; nodes/proxy would let its holder run commands in pods."""
+    (wide,) = objects(*PRESETS["demo"], kind="ClusterRole")
+    (here,) = objects(*PRESETS["demo"], kind="Role")
+    rights = {name: set(rule["verbs"]) for rule in wide["rules"] for name in rule["resources"]}
+    assert rights == {"nodes": {"get", "list", "watch"}, "nodes/metrics": {"get"}}
+    assert [(rule["resources"], rule["verbs"]) for rule in here["rules"]] == [(["pods"], ["list", "watch"])]
+    bound = {
+        (it["roleRef"]["name"], subject["name"])
+        for kind in ("ClusterRoleBinding", "RoleBinding")
+        for it in objects(*PRESETS["demo"], kind=kind)
+        for subject in it["subjects"]
+    }
+    assert bound == {
+        (wide["metadata"]["name"], "m-millrace-prometheus"),
+        (here["metadata"]["name"], "m-millrace-kube-state-metrics"),
+    }
+
+
+@pytest.mark.parametrize("shape", ["default", "production", "watched", "watched by its own"])
+def test_no_right_in_kubernetes_is_given_unasked(shape: str) -> None:
+    """Only mode bundled with figures of pods needs some."""
+    kinds = ("Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding")
+    assert [it for kind in kinds for it in objects(*SHAPES[shape], kind=kind)] == []
 
 
 def test_only_the_trainer_sees_the_private_key() -> None:
@@ -128,6 +164,7 @@ def test_each_part_has_the_stores_credentials_it_needs() -> None:
         "s3": {"s3"},
         "buckets": {"s3", "s3-trainer", "s3-reader", "s3-mlflow"},
         "redis": set(),
+        "grafana": set(),
         "kafka": set(),
         "postgres": set(),
     }
@@ -135,7 +172,9 @@ def test_each_part_has_the_stores_credentials_it_needs() -> None:
 
 def test_generated_secrets_are_made_once_and_stay() -> None:
     """Each asks the cluster first what is there, and outlives an uninstall as its volumes do."""
-    for it in objects(kind="Secret"):
+    made = [it for it in objects(*PRESETS["demo"], kind="Secret") if component(it) == "secrets"]
+    assert len(made) == 9
+    for it in made:
         assert it["metadata"]["annotations"]["helm.sh/resource-policy"] == "keep"
         assert all(base64.b64decode(value) for value in it["data"].values())
     again = [it for it in yaml.safe_load_all(template().stdout) if it and it["kind"] == "Secret"]

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.chart.rendering import KUBERNETES, Object, objects, template
+from tests.chart.rendering import KUBERNETES, PRESETS, Object, component, objects, template
 
 CORE = [
     {"name": "secrets", "singularName": "secret", "namespaced": True, "kind": "Secret", "verbs": ["get", "list"]},
@@ -108,8 +108,18 @@ class Cluster:
 @pytest.fixture
 def installed() -> Iterator[Cluster]:
     """A cluster with the Secrets that an installation has made."""
-    made = {it["metadata"]["name"]: it for it in objects(kind="Secret")}
-    it = Cluster(made)
+    yield from _with()
+
+
+@pytest.fixture
+def watched() -> Iterator[Cluster]:
+    """The same of the demo, which brings a Grafana."""
+    yield from _with(*PRESETS["demo"])
+
+
+def _with(*options: str) -> Iterator[Cluster]:
+    made = [it for it in objects(*options, kind="Secret") if component(it) == "secrets"]
+    it = Cluster({it["metadata"]["name"]: it for it in made})
     yield it
     it.close()
 
@@ -130,6 +140,14 @@ def test_an_upgrade_writes_the_same_secrets(installed: Cluster, tmp_path: Path, 
     """Passwords, keys and Kafka's cluster id are those of the first installation, whatever else changes."""
     assert upgraded(installed, tmp_path, *change) == {name: it["data"] for name, it in installed.secrets.items()}
     assert len(installed.asked) >= len(installed.secrets) == 8
+
+
+def test_grafanas_password_stays_too(watched: Cluster, tmp_path: Path) -> None:
+    """Who has written it down gets in after an upgrade."""
+    after = upgraded(watched, tmp_path, *PRESETS["demo"], "--set", "watching.grafana.anonymous=true")
+    kept = watched.secrets["m-millrace-grafana"]["data"]
+    assert set(kept) == {"password", "secret-key"}
+    assert after["m-millrace-grafana"] == kept
 
 
 def test_a_secret_that_is_gone_is_made_anew_and_the_others_stay(installed: Cluster, tmp_path: Path) -> None:

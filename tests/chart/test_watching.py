@@ -7,7 +7,7 @@ import json
 import pytest
 import yaml
 
-from tests.chart.rendering import CHART, SHAPES, component, objects, one, pods
+from tests.chart.rendering import CHART, PRESETS, SHAPES, Object, component, objects, one, pods
 
 WATCHED = SHAPES["watched"]
 FILES = CHART / "files"
@@ -103,6 +103,29 @@ def test_alerts_and_dashboards_are_those_that_were_tested() -> None:
     assert len(found) >= 6
 
 
-def test_nothing_of_it_is_there_unasked() -> None:
+@pytest.mark.parametrize("preset", ["default", "demo"])
+def test_nothing_of_it_is_there_unasked(preset: str) -> None:
     """A cluster without the operator does not know these kinds."""
-    assert objects(kind="ServiceMonitor") + objects(kind="PrometheusRule") == []
+    options = PRESETS[preset]
+    assert objects(*options, kind="ServiceMonitor") + objects(*options, kind="PrometheusRule") == []
+
+
+PAGES = "https://git.example.com/millrace/docs/runbooks"
+
+
+@pytest.mark.parametrize("mode", ["operator", "bundled"])
+def test_alerts_lead_to_the_pages_where_they_are(mode: str) -> None:
+    """In both modes one value says where the runbooks are; nothing else of the rules is changed by it."""
+    options = ("--set", f"watching.mode={mode},watching.runbooks={PAGES}/")
+    told = _rules(mode, *options)
+    pages = [rule["annotations"].pop("runbook_url") for group in told["groups"] for rule in group["rules"]]
+    plain = yaml.safe_load((FILES / "alerts.yaml").read_text())
+    usual = [rule["annotations"].pop("runbook_url") for group in plain["groups"] for rule in group["rules"]]
+    assert pages == [it.replace("docs/runbooks", PAGES) for it in usual]
+    assert told == plain
+
+
+def _rules(mode: str, *options: str) -> Object:
+    if mode == "operator":
+        return dict(objects(*options, kind="PrometheusRule")[0]["spec"])
+    return dict(yaml.safe_load(one("ConfigMap", "-prometheus", *options)["data"]["alerts.yaml"]))

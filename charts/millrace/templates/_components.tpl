@@ -16,6 +16,10 @@
 {{- $all = append $all "topics" -}}
 {{- if eq .Values.s3.mode "bundled" }}{{ $all = append $all "buckets" }}{{ end -}}
 {{- end -}}
+{{- if eq .Values.watching.mode "bundled" -}}
+{{- $all = concat $all (list "prometheus" "alertmanager" "grafana") -}}
+{{- if .Values.watching.kubernetes.enabled }}{{ $all = append $all "kube-state-metrics" }}{{ end -}}
+{{- end -}}
 {{- $all | uniq | sortAlpha | toJson -}}
 {{- end -}}
 
@@ -46,7 +50,7 @@ the Services that lead to it (one a use case for trainers).
 {{- if regexMatch ":[0-9]+$" $host }}{{ regexFind "[0-9]+$" $host }}{{ else if hasPrefix "https" . }}443{{ else }}80{{ end -}}
 {{- end -}}
 
-{{/* External services, as JSON: name to {cidr, ports}. Kafka's operator runs its brokers in this namespace. */}}
+{{/* What is outside, as JSON: name to {cidr, ports} or a list of those. Kafka's operator runs its brokers in this namespace. */}}
 {{- define "millrace.outside" -}}
 {{- $out := dict -}}
 {{- if eq .Values.kafka.mode "external" -}}
@@ -67,6 +71,15 @@ the Services that lead to it (one a use case for trainers).
 {{- end -}}
 {{- if .Values.kafka.schemaRegistry.url -}}
 {{- $_ := set $out "schema-registry" (dict "cidr" .Values.kafka.schemaRegistry.cidr "ports" (list (include "millrace.portOf" .Values.kafka.schemaRegistry.url))) -}}
+{{- end -}}
+{{- if eq .Values.watching.mode "bundled" -}}
+{{- with .Values.watching.kubernetes -}}
+{{- if .enabled -}}
+{{- $_ := set $out "kubernetes" .apiServer -}}
+{{- $_ := set $out "kubelet" (dict "cidr" .kubelet.cidr "ports" (list .kubelet.port)) -}}
+{{- end -}}
+{{- end -}}
+{{- with .Values.watching.alertmanager.egress }}{{ $_ := set $out "receivers" . }}{{ end -}}
 {{- end -}}
 {{- $out | toJson -}}
 {{- end -}}
