@@ -71,6 +71,7 @@ def written(board: Board) -> str:
         .uid(f"{board.uid}")
         .description(board.about)
         .tags(["millrace"])
+        .readonly()
         .time("now-1h", "now")
         .refresh("10s")
         .timezone("utc")

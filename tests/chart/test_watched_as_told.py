@@ -26,14 +26,15 @@ from tests.chart.names import NameServer, asking, may_ask
 from tests.chart.rendering import objects, one
 from tests.chart.test_bundled_prometheus import DNS
 from tests.chart.told import DEMO, alertmanager, found, prometheus
-from tests.e2e.test_watched_by_prometheus import FILLED, QUERIES, Prometheus
+from tests.e2e.asking import QUERIES, Prometheus
 from tests.platform import BACK, UP, Running, ask
 
 pytestmark = pytest.mark.stack
 
 GONE = "127.0.0.2"
 """A second replica of the API, by its name's addresses: nobody listens there."""
-TOLD = 60.0
+TOLD, FILLED = 60.0, 90.0
+"""Seconds within which an alert arrives, and every query has data: rates need a minute."""
 PAGES = "https://git.example.com/runbooks"
 
 
@@ -158,7 +159,7 @@ def watchers(tmp_path_factory: pytest.TempPathFactory, platform: Running, receiv
     folder = tmp_path_factory.mktemp("watchers")
     if not may_ask(folder):
         pytest.skip("names can be looked up as in a cluster only by root, with port 53 of loopback free")
-    addresses = {name: it["address"] for name, it in platform.parts().items() if name in PARTS}
+    addresses = {name: it["health"] for name, it in platform.parts().items() if name in PARTS}
     it = Watchers(folder, addresses, values(receiver))
     try:
         it.start()
