@@ -158,3 +158,9 @@ def test_receivers_that_cannot_be_reached_are_pointed_out(tmp_path: Path) -> Non
 def test_no_notes_speak_of_what_is_not_there(tmp_path: Path) -> None:
     """Unwatched, nothing is said of Grafana."""
     assert "Grafana" not in notes(tmp_path)
+
+
+def test_no_two_objects_of_a_release_have_one_name() -> None:
+    """helm renders both without a word, and the cluster keeps the last: a dashboard of Kafka is not Kafka's settings."""
+    found = [(it["kind"], it["metadata"]["name"]) for it in objects(*DEMO)]
+    assert [it for it in found if found.count(it) > 1] == []
