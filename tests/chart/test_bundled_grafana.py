@@ -64,7 +64,7 @@ def test_a_dashboard_is_one_of_grafanas_own_model_and_its_source_resolves(file: 
     read = json.loads(shown()[file])
     board = Dashboard.from_json(read)
     assert board.uid == file.removesuffix(".json")
-    variables: dict[str, VariableModel] = {it.name: it for it in board.templating.list_val or ()}  # type: ignore[union-attr]
+    variables: dict[str, VariableModel] = {it.name: it for it in board.templating.list_val or ()}
     assert str(variables["datasource"].query) in sources()
     named = set(re.findall(r'"uid": "([^"]*)"', json.dumps(read))) - {board.uid, "-- Grafana --", "grafana"}
     assert named == {"${datasource}"}
