@@ -7,7 +7,7 @@ import json
 import pytest
 import yaml
 
-from tests.chart.rendering import CHART, PRESETS, SHAPES, Object, component, objects, one, pods
+from tests.chart.rendering import CHART, PRESETS, SHAPES, Object, component, objects, one, pods, template
 
 WATCHED = SHAPES["watched"]
 FILES = CHART / "files"
@@ -129,3 +129,15 @@ def _rules(mode: str, *options: str) -> Object:
     if mode == "operator":
         return dict(objects(*options, kind="PrometheusRule")[0]["spec"])
     return dict(yaml.safe_load(one("ConfigMap", "-prometheus", *options)["data"]["alerts.yaml"]))
+
+
+def test_an_operator_that_is_not_there_is_missed_before_anything_is_installed() -> None:
+    """The API server would refuse one object of many; rendered without a cluster, nothing is held against the values."""
+    cluster = (*PRESETS["production"], "--api-versions", "v1/Secret")
+    refused = template(*cluster)
+    assert refused.returncode != 0
+    assert (
+        "watching.mode: operator needs a Prometheus operator, and this cluster knows no ServiceMonitor"
+        in refused.stderr
+    )
+    assert template(*cluster, "--api-versions", "monitoring.coreos.com/v1/ServiceMonitor").returncode == 0
