@@ -12,7 +12,7 @@ import yaml
 from tests.chart.rendering import CHART, PRESETS, SHAPES, component, objects, one, pods, template
 from tests.chart.told import DEMO, alertmanager, found, prometheus, scraped
 
-DNS = re.compile(r"m-millrace-each-([a-z0-9-]+)\.river\.svc")
+DNS = re.compile(r"m-millrace-all-([a-z0-9-]+)\.river\.svc")
 
 
 def without_discovery_of_nodes(config: str) -> str:

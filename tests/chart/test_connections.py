@@ -187,7 +187,7 @@ def configured(*options: str) -> set[tuple[str, str]]:
     """Return who is told of whom in files that Prometheus and Grafana read."""
     names = set(policies(*options))
     texts = {component(it): " ".join(it["data"].values()) for it in objects(*options, kind="ConfigMap")}
-    named = re.compile(rf"\bm-millrace-(?:each-)?({'|'.join(sorted(names, key=len, reverse=True))})[.:]")
+    named = re.compile(rf"\bm-millrace-(?:all-)?({'|'.join(sorted(names, key=len, reverse=True))})[.:]")
     return {(who, to) for who in ("prometheus", "grafana") for to in named.findall(texts.get(who, ""))}
 
 

@@ -62,6 +62,10 @@ WRONG = {
         "at '/watching/alertmanager/egress/0': missing property 'ports'",
     ),
     "an address of pages that is a path": ("watching.runbooks=docs", "at '/watching/runbooks': 'docs' does not match"),
+    "a name that Alertmanager's pods cannot carry": (
+        f"watching.mode=bundled,fullnameOverride={'a' * 40}",
+        f"the name {'a' * 40}-alertmanager has 53 characters, and Kubernetes takes 52",
+    ),
     "a Grafana exposed by no ingress": (
         "watching.mode=bundled,watching.grafana.expose=true",
         "watching.grafana.expose: there is no ingress to serve it; set ingress.enabled, too",

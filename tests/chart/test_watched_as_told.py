@@ -91,8 +91,8 @@ class Watchers:
 
     def _services(self) -> dict[str, list[str]]:
         """Return the addresses of the release's Services whose pods run here: of each pod where there is no one for all."""
-        here = {f"m-millrace-each-{part}": ["127.0.0.1"] for part in self.parts}
-        here["m-millrace-each-api"].append(GONE)
+        here = {f"m-millrace-all-{part}": ["127.0.0.1"] for part in self.parts}
+        here["m-millrace-all-api"].append(GONE)
         here["m-millrace-alertmanager"] = ["127.0.0.1"]
         there = {it["metadata"]["name"] for it in objects(*self.options, kind="Service")}
         return {f"{name}.river.svc": addresses for name, addresses in here.items() if name in there}

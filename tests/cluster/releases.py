@@ -38,6 +38,7 @@ class Release:
         meta = {"name": self.namespace, "labels": labels}
         self.cluster.create({"apiVersion": "v1", "kind": "Namespace", "metadata": meta})
         self.cluster.create(binding(DEPLOYER, "admin"), namespace=self.namespace)
+        self.cluster.create(*watchers_rights())
         for kind in ("ServiceAccount", "ConfigMap"):  # each namespace gets one of its own
             eventually(lambda kind=kind: self.cluster.all(kind, self.namespace) != [], lambda kind=kind: kind)
 
@@ -106,8 +107,10 @@ class Release:
         return self.cluster.events(self.namespace, "FailedCreate")
 
     def secrets(self) -> dict[str, tuple[str, Object]]:
-        """Return the data of the release's Secrets, with the id that each got when it was made."""
-        return {name: (it["metadata"]["uid"], it["data"]) for name, it in self.live("Secret").items()}
+        """Return the data of the release's generated Secrets, with the id that each got when it was made."""
+        kept = {name: it for name, it in self.live("Secret").items() if "annotations" in it["metadata"]}
+        kept = {name: it for name, it in kept.items() if "helm.sh/resource-policy" in it["metadata"]["annotations"]}
+        return {name: (it["metadata"]["uid"], it["data"]) for name, it in kept.items()}
 
     def templates(self) -> dict[str, Object]:
         """Return the pod templates of what runs on, by name: of Deployments and StatefulSets."""
@@ -135,3 +138,16 @@ def admins_make(groups: set[str]) -> Object:
         "metadata": {"name": "operators", "labels": {"rbac.authorization.k8s.io/aggregate-to-admin": "true"}},
         "rules": [{"apiGroups": sorted(groups), "resources": ["*"], "verbs": ["*"]}],
     }
+
+
+def watchers_rights() -> list[Object]:
+    """Return what lets the deployer give Prometheus its right on nodes: beyond a namespace's admin, and only for that."""
+    group = "rbac.authorization.k8s.io"
+    rules = [
+        {"apiGroups": [group], "resources": ["clusterroles", "clusterrolebindings"], "verbs": ["*"]},
+        {"apiGroups": [""], "resources": ["nodes"], "verbs": ["get", "list", "watch"]},
+        {"apiGroups": [""], "resources": ["nodes/metrics"], "verbs": ["get"]},
+    ]
+    role = {"apiVersion": f"{group}/v1", "kind": "ClusterRole", "metadata": {"name": "watchers"}, "rules": rules}
+    bound = binding(DEPLOYER, "watchers")
+    return [role, bound | {"kind": "ClusterRoleBinding", "metadata": {"name": "watchers"}}]

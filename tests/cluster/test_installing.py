@@ -55,6 +55,23 @@ def test_no_account_of_a_part_may_do_anything(installed: Release) -> None:
         assert not installed.cluster.allows(user, asked), name
 
 
+def test_who_counts_pods_may_do_that_and_no_more(installed: Release) -> None:
+    """Prometheus may ask kubelets for metrics and not run commands by them; kube-state-metrics sees this namespace's pods."""
+    watched = {"millrace-kube-state-metrics"} <= set(installed.live("ServiceAccount"))
+    user = f"system:serviceaccount:{installed.namespace}:millrace"
+
+    def may(part: str, resource: str, verb: str, namespace: str = "") -> bool:
+        name, _, sub = resource.partition("/")
+        asked = {"resource": name, "subresource": sub, "verb": verb, "namespace": namespace}
+        return installed.cluster.allows(f"{user}-{part}", asked)
+
+    assert may("prometheus", "nodes", "list") == may("prometheus", "nodes/metrics", "get") == watched
+    assert may("kube-state-metrics", "pods", "list", installed.namespace) == watched
+    assert not may("prometheus", "nodes/proxy", "get")
+    assert not may("prometheus", "pods", "list", installed.namespace)
+    assert not may("kube-state-metrics", "pods", "list", "default")
+
+
 def test_the_pod_that_asks_is_admitted(installed: Release) -> None:
     """`helm test` waits for its end, which never comes without a node."""
     installed.helm("test", "millrace", "--timeout", "2s")

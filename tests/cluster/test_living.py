@@ -120,7 +120,7 @@ def test_a_rollback_restores_what_was(release: Release) -> None:
     release.install(*DEMO)
     before, secrets = release.templates(), release.secrets()
     release.install(*DEMO, "--set", "api.maxInFlight=32,trainer.checkpointInterval=60,feed.enabled=false")
-    assert changed(before, release.templates()) == {"api", "trainer-default", "feed"}
+    assert changed(before, release.templates()) == {"api", "trainer-default", "feed", "prometheus"}
     done = release.helm("rollback", "millrace", "1")
     assert (done.returncode, done.stderr) == (0, "")
     assert (release.templates(), release.secrets()) == (before, secrets)
@@ -163,7 +163,7 @@ def test_an_uninstall_leaves_secrets_and_volumes_and_a_second_install_takes_them
 STORES = "kafka.storage.size=4Gi,s3.storage.size=4Gi,postgres.storage.size=1Gi"
 
 
-def test_from_the_demo_to_services_of_others_and_back_takes_the_same_secrets_up(release: Release) -> None:
+def test_from_the_demo_to_services_of_others_and_back_takes_the_same_secrets_up(release: Release, kinds: None) -> None:
     """What was generated stays while it is not used; volumes, too."""
     release.install(*DEMO)
     release.admitted()

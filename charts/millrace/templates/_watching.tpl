@@ -20,7 +20,7 @@
 {{/* All pods of a component as Prometheus finds them, one target each: dict "root" $ "component" NAME "port" NUMBER. */}}
 {{- define "millrace.found" -}}
 dns_sd_configs:
-  - names: ["{{ include "millrace.fullname" .root }}-each-{{ .component }}.{{ .root.Release.Namespace }}.svc"]
+  - names: ["{{ include "millrace.fullname" .root }}-all-{{ .component }}.{{ .root.Release.Namespace }}.svc"]
     type: A
     port: {{ .port }}
     refresh_interval: {{ .root.Values.watching.interval }}
