@@ -1,33 +1,20 @@
-"""What every object store keeps to: the twin in memory and a real S3 server."""
+"""What every object store keeps to: the twin in memory and real S3 servers."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
 from pathlib import Path
-from uuid import uuid4
 
 import pytest
 
-from millrace.adapters.checkpoints.memory import MemoryStore
 from millrace.adapters.checkpoints.port import ObjectStore
 from millrace.adapters.checkpoints.s3 import S3Objects, open_store
 from millrace.domain.errors import Unreachable
 from millrace.runtime.embedded import s3
 from millrace.runtime.settings import Connections
 from tests.adapters.conftest import free_port, silence, start
-
-
-@pytest.fixture(params=["memory", "s3"])
-async def store(request: pytest.FixtureRequest) -> AsyncIterator[ObjectStore]:
-    bucket = f"test-{uuid4().hex[:12]}"
-    if request.param == "memory":
-        opened: ObjectStore = MemoryStore(bucket)
-    else:
-        opened = open_store(request.getfixturevalue("s3_connections"), bucket, timeout=20)  # time for fifty to race
-    yield opened
-    await opened.close()
+from tests.chart.servers import WHY_NOT_MINIO, is_minio_here, servers
 
 
 async def test_what_was_put_is_got(store: ObjectStore) -> None:
@@ -139,12 +126,21 @@ async def test_a_store_that_is_away_is_unreachable_at_once(tmp_path: Path) -> No
         await store.put("k", b"v")
 
 
-async def test_a_wrong_secret_is_refused(s3_connections: Connections) -> None:
+async def test_a_wrong_secret_is_refused(real_store: Connections) -> None:
     """A real store lets nobody in without the secret, and the error says so without telling it."""
-    wrong = s3_connections.model_copy(update={"s3_access_key": "nobody"})
+    wrong = real_store.model_copy(update={"s3_access_key": "nobody"})
     with pytest.raises(Unreachable, match="object store") as refused:
         await open_store(wrong, "bucket").put("k", b"v")
-    assert "millrace-secret" not in str(refused.value)
+    assert real_store.s3_secret_key.get_secret_value() not in str(refused.value)
+
+
+async def outlives(store: ObjectStore, lap: int) -> None:
+    """Find what earlier laps have put, and put some more."""
+    for before in range(lap):
+        assert await store.get(f"uc/{before}") == bytes([before]) * 300_000
+    await store.put(f"uc/{lap}", bytes([lap]) * 300_000)
+    pointer = await store.read_pointer("latest")
+    assert await store.move_pointer("latest", str(lap).encode(), expected=pointer.etag if pointer else None)
 
 
 async def test_what_was_put_outlives_a_kill(tmp_path: Path) -> None:
@@ -155,11 +151,18 @@ async def test_what_was_put_outlives_a_kill(tmp_path: Path) -> None:
     for lap in range(4):
         process = start(s3.part(connections, port), tmp_path / "s3.log")
         try:
-            for before in range(lap):
-                assert await store.get(f"uc/{before}") == bytes([before]) * 300_000
-            await store.put(f"uc/{lap}", bytes([lap]) * 300_000)
-            pointer = await store.read_pointer("latest")
-            assert await store.move_pointer("latest", str(lap).encode(), expected=pointer.etag if pointer else None)
+            await outlives(store, lap)
         finally:
             process.kill()
             process.wait()
+
+
+@pytest.mark.skipif(not is_minio_here(), reason=WHY_NOT_MINIO)
+async def test_what_was_put_outlives_a_kill_of_minio(tmp_path: Path) -> None:
+    """The same of MinIO, written by the chart's trainer."""
+    with servers(tmp_path, "s3") as made:
+        store = open_store(made.connections("trainer"), "checkpoints")
+        for lap in range(4):
+            await outlives(store, lap)
+            made.kill("s3")
+            made.start("s3")
