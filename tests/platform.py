@@ -24,14 +24,14 @@ BACK = 60.0
 class Running:
     """A platform that was started as a person starts it."""
 
-    def __init__(self, home: Path, *options: str) -> None:
+    def __init__(self, home: Path, *options: str, **settings: object) -> None:
         self.home = home
         self.said = home / "up.output"
         clean = {name: value for name, value in os.environ.items() if not name.startswith("MILLRACE_")}
         with self.said.open("wb") as out:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "millrace.cli", "up", "--home", str(home), *options],
-                env=clean,
+                env={**clean, **{f"MILLRACE_{name}": str(value) for name, value in settings.items()}},
                 stdout=out,
                 stderr=out,
             )

@@ -22,6 +22,7 @@ import httpx
 import psutil
 import pytest
 
+from millrace.runtime.embedded import s3 as embedded_store
 from millrace.runtime.embedded.log import listens
 from millrace.runtime.embedded.part import Part
 from millrace.runtime.embedded.redis import _binary
@@ -54,11 +55,11 @@ def container(kind: str, name: str) -> dict[str, Any]:
 class Servers:
     """Some of the chart's servers. Killed and started again, each has its port and its data."""
 
-    def __init__(self, folder: Path, names: Sequence[str], store: Connections | None = None) -> None:
-        """Make ready what `names` says. Without `s3` among them, MLflow's artifacts lie in `store`."""
+    def __init__(self, folder: Path, names: Sequence[str], *, minio: bool = True) -> None:
+        """Make ready what `names` says. Without MinIO the store is the embedded one, which knows one user only."""
         self.folder = folder
         self.ports = {name: free_port() for name in ("s3", "redis", "postgres", "mlflow")}
-        self._store = store
+        self._is_minio = minio
         self._database = folder / "database"
         self._inside = {
             "http://m-millrace-s3:9000": self.s3,
@@ -68,13 +69,14 @@ class Servers:
         }
         self._whole = {"/data": str(folder / "minio"), "/tmp": str(folder), "0.0.0.0": "127.0.0.1"}
         self._whole[":9000"] = f"127.0.0.1:{self.ports['s3']}"
-        makers = {"s3": self._minio, "redis": self._valkey, "postgres": self._postgres, "mlflow": self._mlflow}
+        store = self._minio if minio else self._embedded_store
+        makers = {"s3": store, "redis": self._valkey, "postgres": self._postgres, "mlflow": self._mlflow}
         self.parts = {name: makers[name]() for name in names}
         self.running: dict[str, subprocess.Popen[bytes]] = {}
 
     @property
     def s3(self) -> str:
-        return self._store.s3_endpoint if self._store else f"http://127.0.0.1:{self.ports['s3']}"
+        return f"http://127.0.0.1:{self.ports['s3']}"
 
     @property
     def redis(self) -> str:
@@ -86,8 +88,9 @@ class Servers:
 
     def keys(self, who: str) -> tuple[str, str]:
         """Return how one of trainer, reader, mlflow gets into the store; `root` is its owner."""
-        if self._store:
-            return self._store.s3_access_key, self._store.s3_secret_key.get_secret_value()
+        if not self._is_minio:
+            its = Connections()
+            return its.s3_access_key, its.s3_secret_key.get_secret_value()
         if who == "root":
             return secret("-s3", "root-user"), secret("-s3", "root-password")
         return secret(f"-s3-{who}", "access-key"), secret(f"-s3-{who}", "secret-key")
@@ -145,6 +148,10 @@ class Servers:
         argv = [self._localised(word) for word in its["command"]]
         argv[0] = shutil.which(argv[0], path=WHERE) or pytest.skip(WHY_NOT_MINIO)
         return _part("s3", argv, self._told(its), self.s3, lambda: _answers(url))
+
+    def _embedded_store(self) -> Part:
+        told = {"home": self.folder, "s3_endpoint": self.s3}
+        return embedded_store.part(Connections.model_validate(told), self.ports["s3"])
 
     def _valkey(self) -> Part:
         its, address = container("Deployment", "-redis"), f"127.0.0.1:{self.ports['redis']}"
@@ -229,13 +236,13 @@ def _postgres_programs() -> Path:
 
 
 @contextmanager
-def servers(folder: Path, *names: str, store: Connections | None = None) -> Iterator[Servers]:
-    """Run some of the chart's servers, with buckets, users and rights where the store is among them."""
-    made = Servers(folder, names, store)
+def servers(folder: Path, *names: str, minio: bool = True) -> Iterator[Servers]:
+    """Run some of the chart's servers, with buckets, users and rights where MinIO is among them."""
+    made = Servers(folder, names, minio=minio)
     try:
         for name in names:
             made.start(name)
-            if name == "s3":
+            if name == "s3" and minio:
                 done = made.make_buckets()
                 assert done.returncode == 0, done.stdout + done.stderr
         yield made

@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from millrace.adapters.checkpoints.port import ObjectStore
 from millrace.adapters.checkpoints.s3 import S3Objects, open_store
@@ -122,16 +123,42 @@ async def test_a_store_that_is_away_is_unreachable_at_once(tmp_path: Path) -> No
     store = open_store(
         Connections.model_validate({"home": tmp_path, "s3_endpoint": f"http://127.0.0.1:{free_port()}"}), "bucket"
     )
-    with pytest.raises(Unreachable, match="object store at http"):
+    with pytest.raises(
+        Unreachable, match=r"object store at http\S+ did not write k .*: no connection: Connection refused$"
+    ):
         await store.put("k", b"v")
 
 
-async def test_a_wrong_secret_is_refused(real_store: Connections) -> None:
-    """A real store lets nobody in without the secret, and the error says so without telling it."""
-    wrong = real_store.model_copy(update={"s3_access_key": "nobody"})
-    with pytest.raises(Unreachable, match="object store") as refused:
-        await open_store(wrong, "bucket").put("k", b"v")
-    assert real_store.s3_secret_key.get_secret_value() not in str(refused.value)
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ({"s3_access_key": "nobody"}, "it knows no access key 'nobody': correct MILLRACE_S3_ACCESS_KEY"),
+        ({"s3_secret_key": SecretStr("xyzzy")}, "correct MILLRACE_S3_SECRET_KEY"),
+    ],
+)
+async def test_a_wrong_key_is_refused(real_store: Connections, wrong: dict[str, object], told: str) -> None:
+    """A real store lets nobody in without key and secret, and the error says which is wrong without telling a secret."""
+    refused_to = open_store(real_store.model_copy(update=wrong), "bucket")
+    for call in (refused_to.put("k", b"v"), refused_to.get("k"), refused_to.keys("k")):
+        with pytest.raises(Unreachable, match="object store") as refused:
+            await call
+        assert str(refused.value).endswith(told)
+        assert real_store.s3_secret_key.get_secret_value() not in str(refused.value)
+        assert "xyzzy" not in str(refused.value)
+
+
+@pytest.mark.skipif(not is_minio_here(), reason=WHY_NOT_MINIO)
+async def test_what_a_key_may_not_do_is_told(tmp_path: Path) -> None:
+    """A reader that writes, a bucket that is not there for this key, a region that is another: each is named."""
+    with servers(tmp_path, "s3") as made:
+        reader, trainer = made.connections("reader"), made.connections("trainer")
+        with pytest.raises(Unreachable, match=f"access key '{reader.s3_access_key}' may not do that"):
+            await open_store(reader, "checkpoints").put("k", b"v")
+        with pytest.raises(Unreachable, match="make the bucket if it is missing"):
+            await open_store(trainer, "not-there").keys("k")
+        elsewhere = trainer.model_copy(update={"s3_region": "eu-west-1"})
+        with pytest.raises(Unreachable, match="Correct MILLRACE_S3_REGION"):
+            await open_store(elsewhere, "checkpoints").get("k")
 
 
 async def outlives(store: ObjectStore, lap: int) -> None:

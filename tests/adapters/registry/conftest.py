@@ -15,7 +15,7 @@ def postgres_connections(
     tmp_path_factory: pytest.TempPathFactory, s3_connections: Connections
 ) -> Iterator[Connections]:
     """The chart's MLflow on PostgreSQL; its artifacts lie on the embedded store."""
-    with servers(tmp_path_factory.mktemp("postgres"), "postgres", "mlflow", store=s3_connections) as made:
+    with servers(tmp_path_factory.mktemp("postgres"), "s3", "postgres", "mlflow", minio=False) as made:
         yield made.connections("trainer")
 
 
