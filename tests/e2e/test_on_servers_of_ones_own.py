@@ -156,7 +156,7 @@ async def versions(chart: Chart) -> list[ModelVersion]:
 def learns_on(chart: Chart) -> None:
     """Wait until the trainer has learnt more than it had."""
     before = chart.log.shard().get("events", 0)
-    chart.log.wait(lambda line: line["events"] > before + 200)
+    chart.log.wait(lambda line: line["events"] > before + 200, BACK)
 
 
 def kill_each(chart: Chart) -> None:
