@@ -16,7 +16,7 @@ VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 CLUSTER := millrace
 VALUES ?=
 ON_SERVERS := tests/adapters/checkpoints tests/adapters/registry/test_registry.py tests/chart/test_buckets.py \
-	tests/e2e/test_on_servers_of_ones_own.py
+	tests/cli/test_given.py tests/e2e/test_on_servers_of_ones_own.py
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

@@ -26,6 +26,9 @@ LOOK_EVERY = 10.0
 LOOK_AGAIN = 2.0
 """Seconds after which a trouble must still be there: while parts start, a machine may be slow to hear an answer."""
 
+_NONE = "none-such"
+"""What is asked for, and is nowhere."""
+
 Look = Callable[[Connections], Awaitable[None]]
 
 
@@ -78,20 +81,22 @@ async def _kafka(its: Connections) -> None:
 
 
 async def _s3(its: Connections) -> None:
-    """List nothing, by each key; a bucket that is missing is made at the first write, by whoever may."""
-    pairs = [(its.s3_access_key, its.s3_secret_key)]
-    if its.s3_reader_access_key:
-        pairs.append((its.s3_reader_access_key, its.s3_reader_secret_key))
-    for key, secret in pairs:
-        told = its.model_copy(update={"s3_access_key": key, "s3_secret_key": secret})
-        for bucket in (its.checkpoints_bucket, its.artifacts_bucket):
-            await open_store(told, bucket).keys("none-such")
+    """List nothing, by each key, and try a write that its condition forbids: a key that may not write is told so first.
+
+    A bucket that is missing is made at the first write, by whoever may.
+    """
+    for bucket in (its.checkpoints_bucket, its.artifacts_bucket):
+        await open_store(its, bucket).keys(_NONE)
+        await open_store(its, bucket).move_pointer(_NONE, b"", expected='"none"')
+        if its.s3_reader_access_key:
+            reader = {"s3_access_key": its.s3_reader_access_key, "s3_secret_key": its.s3_reader_secret_key}
+            await open_store(its.model_copy(update=reader), bucket).keys(_NONE)
 
 
 async def _redis(its: Connections) -> None:
     store = RedisOnlineStore(its.redis)
     try:
-        await store.version("none-such", 0)
+        await store.version(_NONE, 0)
     finally:
         await store.close()
 

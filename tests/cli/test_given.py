@@ -11,6 +11,7 @@ from threading import Thread
 
 import pytest
 
+from millrace.adapters.checkpoints.s3 import open_store
 from millrace.cli import given
 from millrace.cli.given import Given
 from millrace.runtime.embedded import s3
@@ -18,6 +19,7 @@ from millrace.runtime.parts import Wishes
 from millrace.runtime.settings import Connections
 from millrace.runtime.supervision.supervisor import Happening
 from tests.adapters.conftest import free_port, running
+from tests.chart.servers import WHY_NOT_MINIO, is_minio_here, servers
 
 NAMES = ("kafka", "s3", "redis", "mlflow")
 
@@ -73,6 +75,21 @@ async def test_a_key_that_the_store_does_not_know_is_named(tmp_path: Path) -> No
         assert await watching(tmp_path, [], s3_endpoint=its.s3_endpoint).trouble("s3") == ""
         trouble = await watching(tmp_path, [], **reader).trouble("s3")
     assert trouble.endswith("it knows no access key 'reader': correct MILLRACE_S3_ACCESS_KEY")
+
+
+@pytest.mark.skipif(not is_minio_here(), reason=WHY_NOT_MINIO)
+async def test_a_trainer_that_may_only_read_is_told_so_before_its_first_checkpoint(tmp_path: Path) -> None:
+    """The chart's own keys, each in its place and then the reader's in the trainer's; nothing is written to find out."""
+    with servers(tmp_path, "s3") as made:
+        trainer, reader = made.connections("trainer"), made.connections("reader")
+        keys = {"s3_access_key": trainer.s3_access_key, "s3_secret_key": trainer.s3_secret_key.get_secret_value()}
+        right = {"s3_endpoint": made.s3, **keys, "s3_reader_access_key": reader.s3_access_key}
+        right |= {"s3_reader_secret_key": reader.s3_secret_key.get_secret_value()}
+        assert await watching(tmp_path, [], **right).trouble("s3") == ""
+        keys = {"s3_access_key": reader.s3_access_key, "s3_secret_key": reader.s3_secret_key.get_secret_value()}
+        trouble = await watching(tmp_path, [], s3_endpoint=made.s3, **keys).trouble("s3")
+        assert f"access key '{reader.s3_access_key}' may not do that" in trouble
+        assert await open_store(trainer, "checkpoints").keys("") == []
 
 
 @pytest.mark.parametrize(
