@@ -17,7 +17,7 @@ from millrace.runtime.embedded import mlflow, redis, s3
 from millrace.runtime.embedded.part import Part
 from millrace.runtime.settings import Connections
 
-START = 150.0
+START = 300.0
 """Seconds until a part must answer: MLflow makes its tables, on a machine that may have other work."""
 
 

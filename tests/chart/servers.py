@@ -211,7 +211,7 @@ def _part(name: str, argv: Sequence[object], env: dict[str, str], address: str, 
 
 def _answers(url: str) -> bool:
     try:
-        return httpx.get(url, timeout=1.0, trust_env=False).is_success
+        return httpx.get(url, timeout=5.0, trust_env=False).is_success
     except httpx.HTTPError:
         return False
 

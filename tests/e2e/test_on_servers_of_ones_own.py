@@ -36,7 +36,7 @@ from tests.platform import UP, Running
 pytestmark = [pytest.mark.kafka, pytest.mark.stack]
 
 SPEED = 6_000
-BACK = 120.0
+BACK = 180.0
 """Seconds until a server that was killed must be in use again."""
 ALWAYS = {("trainer", "kafka"), ("trainer", "s3"), ("trainer", "redis"), ("trainer", "mlflow"), ("mlflow", "postgres")}
 LOADS = "import mlflow, sys; print(mlflow.pyfunc.load_model(f'models:/{sys.argv[1]}@champion').metadata.metadata['state_id'])"
