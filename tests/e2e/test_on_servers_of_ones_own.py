@@ -145,9 +145,9 @@ class Watcher(threading.Thread):
             self.seen |= look(self._chart.pids())
 
 
-async def versions(chart: Chart) -> list[ModelVersion]:
+async def listed(connections: Connections) -> list[ModelVersion]:
     """Return what is registered, newest first; MLflow may need a while when it was killed."""
-    registry = open_registry(chart.connections)
+    registry = open_registry(connections)
     try:
         async with asyncio.timeout(BACK):
             while True:
@@ -156,6 +156,11 @@ async def versions(chart: Chart) -> list[ModelVersion]:
                 await asyncio.sleep(1)
     finally:
         await registry.close()
+
+
+def states(chart: Chart) -> list[str]:
+    """Return the states that are registered, newest first."""
+    return [it.state_id for it in asyncio.run(listed(chart.connections))]
 
 
 def learns_on(chart: Chart) -> None:
@@ -187,12 +192,10 @@ def loaded_by_a_reader(chart: Chart) -> str:
     return done.stdout.strip().splitlines()[-1]
 
 
-async def registers_on(chart: Chart) -> None:
+def registers_on(chart: Chart) -> None:
     """Wait until a newer state is registered."""
-    before = await versions(chart)
-    async with asyncio.timeout(BACK):
-        while (await versions(chart))[:1] == before[:1]:
-            await asyncio.sleep(1)
+    before = states(chart)
+    chart.running.wait(lambda: states(chart)[:1] != before[:1], BACK)
 
 
 def learns_the_rest(chart: Chart) -> dict[str, int]:
@@ -205,18 +208,18 @@ def learns_the_rest(chart: Chart) -> dict[str, int]:
 
 
 @pytest.mark.timeout(900)
-async def test_every_server_may_be_killed(chart: Chart) -> None:
+def test_every_server_may_be_killed(chart: Chart) -> None:
     """Each event is predicted once, the whole chain verifies, every state is registered once, and no caller is refused."""
     running, log = chart.running, chart.log
     api = running.wait(running.address, UP)
     log.trainer_port = int(running.parts()["trainer"]["address"].rpartition(":")[2])
-    await registers_on(chart)
+    registers_on(chart)
     running.wait(lambda: httpx.get(f"{api}/readyz").status_code == 200, BACK)
     caller, watcher = Caller(api), Watcher(chart)
     for each in (caller, watcher):
         each.start()
     kill_each(chart)
-    await registers_on(chart)
+    registers_on(chart)
     running.wait(caller.hears_of_more, BACK)
     for each in (caller, watcher):
         each.enough.set()
@@ -232,8 +235,8 @@ async def test_every_server_may_be_killed(chart: Chart) -> None:
     assert log.predictions() == events
     audit = rebuild(log, "--audit")
     assert audit["matches"], audit
-    states = [it.state_id for it in await versions(chart)]
-    assert len(set(states)) == len(states)
-    assert {StateId.parse(it).epoch for it in states} == {1}
-    assert loaded_by_a_reader(chart) in states
+    loaded, registered = loaded_by_a_reader(chart), states(chart)
+    assert loaded in registered
+    assert len(set(registered)) == len(registered)
+    assert {StateId.parse(it).epoch for it in registered} == {1}
     assert log.stop("trainer") == 0
