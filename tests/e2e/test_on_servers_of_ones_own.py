@@ -114,6 +114,11 @@ class Caller(threading.Thread):
                 for source, query in (("live", {}), ("registered", {"model": "registered"})):
                     self._ask(client, source, query)
 
+    def hears_of_one(self) -> bool:
+        """Tell whether there is a registered version; its alias comes a moment after it."""
+        asked = {"params": {"model": "registered"}, "json": self._event}
+        return httpx.post(f"{self._case}/predict", **asked, timeout=10).is_success
+
     def hears_of_more(self) -> bool:
         """Tell whether the registered version that answers is another than at first."""
         found = self.answers["registered"]
@@ -216,6 +221,7 @@ def test_every_server_may_be_killed(chart: Chart) -> None:
     registers_on(chart)
     running.wait(lambda: httpx.get(f"{api}/readyz").status_code == 200, BACK)
     caller, watcher = Caller(api), Watcher(chart)
+    running.wait(caller.hears_of_one, BACK)
     for each in (caller, watcher):
         each.start()
     kill_each(chart)
