@@ -56,9 +56,10 @@ class Chart(NamedTuple):
 
     def pids(self) -> dict[str, int]:
         """Return the processes by what the chart calls them."""
-        found = {name: process.pid for name, process in self.its.running.items()}
+        found = {name: process.pid for name, process in list(self.its.running.items())}
         parts = {name: part["pid"] for name, part in self.running.parts().items() if name != "supervisor"}
-        return {"kafka": self.kafka, **found, **parts}
+        there = {name: pid for name, pid in parts.items() if pid}  # one that is being started again has none
+        return {"kafka": self.kafka, **found, **there}
 
 
 class Told(NamedTuple):
