@@ -8,7 +8,7 @@ WORKERS ?= 2
 COVERAGE ?= --cov --cov-report=term
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up test lint format types floors kafka lock reference wheel images chart servers cluster-test k3d k3d-down clean
+.PHONY: help setup up test lint format types floors kafka lock reference wheel images chart servers-test cluster-test k3d k3d-down clean
 
 BUILDER ?= docker
 IMAGES := core dashboard mlflow
@@ -71,7 +71,7 @@ cluster-test: $(INSTALLED)  ## The chart on a real Kubernetes API server without
 	@.ci/cluster-tools
 	@$(PYTHON) -m pytest -q tests/cluster
 
-servers: $(INSTALLED)  ## Test on the servers that the chart has: MinIO (built the first time), PostgreSQL, MLflow, Valkey, Kafka
+servers-test: $(INSTALLED)  ## Test on the servers that the chart has: MinIO (built the first time), PostgreSQL, MLflow, Valkey, Kafka
 	@.ci/tools
 	@.ci/servers
 	@$(PYTHON) -m pytest -q $(ON_SERVERS)

@@ -1,7 +1,7 @@
 """The servers that the chart brings, on this machine: MinIO with its users, MLflow on PostgreSQL, Valkey with a password.
 
 Each is started by what the chart renders: its command, its variables, its generated credentials. PostgreSQL, Valkey and
-MLflow come from wheels. MinIO and its client have to be built (`make servers`): where they are not, there is a reason to skip.
+MLflow come from wheels. MinIO and its client have to be built (`make servers-test`): where they are not, there is a reason to skip.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from tests.adapters.conftest import free_port, start
 from tests.chart.rendering import TOOLS, one
 
 WHERE = f"{TOOLS}{os.pathsep}{os.environ.get('PATH', '')}"
-WHY_NOT_MINIO = "minio and mc are not here: `make servers` builds them, which takes too long for CI"
+WHY_NOT_MINIO = "minio and mc are not here: `make servers-test` builds them, which takes too long for CI"
 NOBODY = 65534
 """PostgreSQL does not run as root; where the tests do, it runs as this user."""
 

@@ -1,4 +1,4 @@
-"""The job that makes buckets, users and rights, on MinIO itself where it is at hand (`make servers` builds it)."""
+"""The job that makes buckets, users and rights, on MinIO itself where it is at hand (`make servers-test` builds it)."""
 
 from __future__ import annotations
 
