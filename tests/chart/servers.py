@@ -1,7 +1,7 @@
 """The servers that the chart brings, on this machine: MinIO with its users, MLflow on PostgreSQL, Valkey with a password.
 
 Each is started by what the chart renders: its command, its variables, its generated credentials. PostgreSQL, Valkey and
-MLflow come from wheels. MinIO and its client have to be built (`make servers-test`): where they are not, there is a reason to skip.
+MLflow come from wheels. MinIO and its client have to be built (`make servers-test`); where they are not, tests are skipped.
 """
 
 from __future__ import annotations
