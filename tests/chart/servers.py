@@ -32,6 +32,8 @@ from tests.chart.rendering import TOOLS, one
 
 WHERE = f"{TOOLS}{os.pathsep}{os.environ.get('PATH', '')}"
 WHY_NOT_MINIO = "minio and mc are not here: `make servers-test` builds them, which takes too long for CI"
+HERE = "127.0.0.1"
+"""What a pod is told of itself by a field is its address."""
 NOBODY = 65534
 """PostgreSQL does not run as root; where the tests do, it runs as this user."""
 
@@ -65,6 +67,7 @@ class Servers:
             "http://m-millrace-s3:9000": self.s3,
             "m-millrace-postgres:5432": f"127.0.0.1:{self.ports['postgres']}",
             "/tmp/mc": str(folder / "mc"),
+            "/tmp/prometheus": str(folder / "prometheus"),
             "/config/": f"{folder}/config/",
         }
         self._whole = {"/data": str(folder / "minio"), "/tmp": str(folder), "0.0.0.0": "127.0.0.1"}
@@ -137,7 +140,7 @@ class Servers:
         told: dict[str, str] = {}
         for each in its["env"]:
             source = each.get("valueFrom", {}).get("secretKeyRef")
-            value = secret(source["name"].removeprefix("m-millrace"), source["key"]) if source else each["value"]
+            value = secret(source["name"].removeprefix("m-millrace"), source["key"]) if source else each.get("value", HERE)
             for name, before in told.items():
                 value = value.replace(f"$({name})", before)
             told[each["name"]] = self._localised(value)
