@@ -140,7 +140,9 @@ class Servers:
         told: dict[str, str] = {}
         for each in its["env"]:
             source = each.get("valueFrom", {}).get("secretKeyRef")
-            value = secret(source["name"].removeprefix("m-millrace"), source["key"]) if source else each.get("value", HERE)
+            value = (
+                secret(source["name"].removeprefix("m-millrace"), source["key"]) if source else each.get("value", HERE)
+            )
             for name, before in told.items():
                 value = value.replace(f"$({name})", before)
             told[each["name"]] = self._localised(value)
