@@ -8,13 +8,16 @@ WORKERS ?= 2
 COVERAGE ?= --cov --cov-report=term
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up test lint format types floors kafka lock reference wheel images chart cluster-test k3d k3d-password k3d-down clean
+.PHONY: help setup up test lint format types floors kafka lock reference wheel images chart servers-test cluster-test node-test \
+	k3d k3d-password k3d-down clean
 
 BUILDER ?= docker
 IMAGES := core dashboard mlflow
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 CLUSTER := millrace
 VALUES ?=
+ON_SERVERS := tests/adapters/checkpoints tests/adapters/registry/test_registry.py tests/chart/test_buckets.py \
+	tests/cli/test_given.py tests/e2e/test_on_servers_of_ones_own.py
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -68,6 +71,11 @@ cluster-test: $(INSTALLED)  ## The chart on a real Kubernetes API server without
 	@.ci/tools
 	@.ci/cluster-tools
 	@$(PYTHON) -m pytest -q tests/cluster
+
+servers-test: $(INSTALLED)  ## Test on the servers that the chart has: MinIO (built the first time), PostgreSQL, MLflow, Valkey, Kafka
+	@.ci/tools
+	@.ci/servers
+	@$(PYTHON) -m pytest -q $(ON_SERVERS)
 
 k3d:  ## A cluster on this machine with all of it: needs docker, k3d, kubectl, helm; VALUES="-f my-values.yaml" adds yours
 	k3d cluster list $(CLUSTER) >/dev/null 2>&1 || k3d cluster create --config k3d-config.yaml

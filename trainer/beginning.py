@@ -141,13 +141,23 @@ class Beginning:
         """Go on from a genesis whose checkpoint zero was never written: nothing was learnt yet."""
         if genesis is None or len(line_from(genesis.offset, [it for it in entries if it.offset > genesis.offset])) > 0:
             raise HistoryLost(
-                f"no checkpoint of {self._use_case.name} fits the journal of this log ({cluster.id}); "
+                f"no checkpoint of {self._use_case.name} fits the journal of this log ({cluster.id}); {self._skipped()}"
                 f"begin a new epoch with MILLRACE_NEW_EPOCH=true"
             )
         assert isinstance(genesis.entry, Genesis)
         self._refuse_another(genesis.entry)
         parent = await self._parent(genesis.entry.parent)
         return Begun(self._at_genesis(cluster, parent, genesis.entry, genesis.offset), genesis.entry.why)
+
+    def _skipped(self) -> str:
+        """Return why checkpoints that are there cannot be used, and what would let them be; nothing when none was skipped."""
+        skipped = self._checkpoints.skipped
+        if not skipped:
+            return ""
+        return (
+            f"{len(skipped)} were skipped, the newest because {skipped[0]}: if another home's trainer signed them, "
+            "bring its folder keys/ here, or name its trainer.pub in MILLRACE_PUBLIC_KEYS; or else "
+        )
 
     def _refuse_another(self, genesis: Genesis) -> None:
         """Refuse an epoch that another use case or environment began: this one's would be another."""

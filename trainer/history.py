@@ -82,9 +82,12 @@ class Checkpoints:
         self._kind = kind
         self._verify = verify
         self.index = CheckpointIndex(store, use_case.name, shard)
+        self.skipped: list[str] = []
+        """Why those were skipped that the last search met, newest first."""
 
     async def newest(self, fits: Callable[[Kept], bool] = lambda _kept: True) -> Found | None:
         """Return the newest checkpoint that fits and holds; raise `IncompatibleState` when other code wrote it."""
+        self.skipped = []
         for kept in await self.index.newest_first():
             if fits(kept):
                 found = await self._open(kept)
@@ -100,6 +103,7 @@ class Checkpoints:
             return Found(kept.key, open_checkpoint(self._use_case, sealed, self._verify, self._kind))
         except Untrusted as error:
             log.warning("checkpoint skipped", key=kept.key, reason=str(error))
+            self.skipped.append(str(error))
             return None
 
     async def newest_sealed(self) -> Sealed | None:

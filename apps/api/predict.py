@@ -38,14 +38,14 @@ class Predict:
         if model is None:
             served, degraded = serving.present(), serving.degraded
         else:
-            served, degraded = await self._asked_for(serving, model), None
+            served, degraded = await self._asked_for(serving, model)
         # Nothing is awaited from here on: the answer is one state's.
         event = serving.events.read(body, serving.time_for_an_event_without(served))
         answered = answer(serving, served, event, degraded)
         METRICS.answers.labels(serving.use_case.name, served.serving_from).inc()
         return Response(_encode(answered), media_type=JSON)
 
-    async def _asked_for(self, serving: Serving, model: str) -> Served:
+    async def _asked_for(self, serving: Serving, model: str) -> tuple[Served, str | None]:
         async with self._load.wait(self._settings.answer_timeout, TooLate, "fetching that version"):
             return await serving.asked_for(model)
 

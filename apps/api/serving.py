@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections import OrderedDict
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 from apps.api.events import EventReader
 from apps.api.examples import Examples
@@ -16,11 +17,21 @@ from apps.api.settings import ApiSettings
 from apps.api.sources import LiveSource, RegisteredSource, Served, load_version
 from millrace.adapters.online.port import OnlineStore
 from millrace.adapters.registry.port import Registry
-from millrace.domain.errors import NotReady, Refused
+from millrace.domain.errors import NotReady, Refused, Unreachable
 from millrace.domain.usecase import AnyUseCase
 
 _ASKED_AGAIN = 2.0
 """Seconds a version that was asked for by alias is taken for what the alias still names."""
+_PATIENCE = 1.0
+"""Seconds to wait for the registry's word while a version is held that the alias named last."""
+
+
+class _Alias(NamedTuple):
+    """What an alias named when it was asked for, and why it could not be asked again."""
+
+    asked_at: float
+    version: int
+    trouble: str | None
 
 
 class Serving:
@@ -48,7 +59,7 @@ class Serving:
         self._live = LiveSource(use_case, settings.shard, online, loader, patience=settings.live_patience)
         self._registered = RegisteredSource(use_case, settings.alias, registry, loader)
         self._versions: OrderedDict[int, Served] = OrderedDict()
-        self._aliases: dict[str, tuple[float, int]] = {}
+        self._aliases: dict[str, _Alias] = {}
         self._asking = asyncio.Lock()
         self._looked = False
         self.served: Served | None = None
@@ -108,22 +119,44 @@ class Serving:
             self.served = live.held or self.served
             self.degraded = joined(live.trouble, registered.trouble)
 
-    async def asked_for(self, model: str) -> Served:
-        """Return the registered version that `registered`, `alias:NAME` or `version:N` names.
+    async def asked_for(self, model: str) -> tuple[Served, str | None]:
+        """Return the registered version that `registered`, `alias:NAME` or `version:N` names, and why it may be another now.
 
-        Raises `Refused` for anything else, `Missing` when there is none, and what the registry raises.
+        Raises `Refused` for anything else, `Missing` when there is none, and what the registry raises while nothing is held.
         """
         which = _which(model, self._settings.alias)
-        alias_at, number = self._aliases.get(which, (0.0, 0))
-        if which.isdecimal() or time.monotonic() - alias_at < _ASKED_AGAIN:
-            held = self._versions.get(int(which) if which.isdecimal() else number)
-            if held is not None:
-                return held
+        if (kept := self._kept(which)) is not None:
+            return kept
         async with self._asking:  # many who ask at once are many who wait for one
-            return await self._fetch(which)
+            return self._kept(which) or await self._fetch_or_keep(which)
 
-    async def _fetch(self, which: str) -> Served:
-        version = await self._registry.resolve(self.use_case.name, which)
+    def _kept(self, which: str) -> tuple[Served, str | None] | None:
+        """Return what is held of a version, or of an alias that was asked for just now."""
+        if which.isdecimal():
+            held = self._versions.get(int(which))
+            return None if held is None else (held, None)
+        alias = self._aliases.get(which)
+        if alias is None or time.monotonic() - alias.asked_at >= _ASKED_AGAIN:
+            return None
+        held = self._versions.get(alias.version)
+        return None if held is None else (held, alias.trouble)
+
+    async def _fetch_or_keep(self, which: str) -> tuple[Served, str | None]:
+        """Fetch what is named now; while the registry or the store is away, keep what an alias named last."""
+        known = self._aliases.get(which)
+        held = self._versions.get(known.version) if known else None
+        try:
+            return await self._fetch(which, patience=None if held is None else _PATIENCE), None
+        except (Unreachable, TimeoutError) as error:
+            if known is None or held is None:
+                raise
+            trouble = str(error) or f"the registry did not say in time what {which!r} names now"
+            self._aliases[which] = _Alias(time.monotonic(), known.version, trouble)
+            return held, trouble
+
+    async def _fetch(self, which: str, *, patience: float | None) -> Served:
+        async with asyncio.timeout(patience):
+            version = await self._registry.resolve(self.use_case.name, which)
         if version is None:
             raise Missing(f"{self.use_case.name} has no registered version {which!r}")
         held = self._versions.get(version.version)
@@ -134,7 +167,7 @@ class Serving:
         if len(self._versions) > self._settings.versions_held:
             self._versions.popitem(last=False)
         if not which.isdecimal():
-            self._aliases[which] = time.monotonic(), version.version
+            self._aliases[which] = _Alias(time.monotonic(), version.version, None)
         return held
 
     def example(self, seed: int | None) -> bytes:

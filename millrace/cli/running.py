@@ -7,12 +7,17 @@ import os
 import signal
 from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from millrace.cli.screen import Screen
 from millrace.runtime.home import Home, PartStanding, Standing
-from millrace.runtime.parts import Platform, Wishes, platform
+from millrace.runtime.parts import PREFIX, Platform, Wishes, platform
 from millrace.runtime.reservations import Reservations
+from millrace.runtime.settings import Connections
 from millrace.runtime.supervision.supervisor import Happening, Supervisor
+
+if TYPE_CHECKING:
+    from millrace.cli.given import Given
 
 
 def run(wishes: Wishes) -> None:
@@ -20,10 +25,12 @@ def run(wishes: Wishes) -> None:
     home = Home(wishes.home)
     with home.claim(), Reservations() as reserved:
         made = platform(wishes, home.ports(wishes.usual_ports(), wishes.ports, reserved.take))
-        asyncio.run(_supervise(home, made, Screen(made, wishes)))
+        asyncio.run(_supervise(home, made, wishes))
 
 
-async def _supervise(home: Home, made: Platform, screen: Screen) -> None:
+async def _supervise(home: Home, made: Platform, wishes: Wishes) -> None:
+    screen = Screen(made, wishes)
+
     def tell(happening: Happening) -> None:
         screen.happened(happening)
         home.write(standing())
@@ -33,7 +40,29 @@ async def _supervise(home: Home, made: Platform, screen: Screen) -> None:
     for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(each, _stop, supervisor, screen)
     with screen.showing(supervisor.children):
-        await supervisor.run()
+        watching = asyncio.create_task(_watch_given(made, wishes, tell))
+        try:
+            await supervisor.run()
+        finally:
+            watching.cancel()
+            await asyncio.gather(watching, return_exceptions=True)
+
+
+async def _watch_given(made: Platform, wishes: Wishes, tell: Callable[[Happening], None]) -> None:
+    """Tell how the servers are that we were given and do not run."""
+    if wishes.kafka in ("", "local") and not (wishes.s3 or wishes.redis or wishes.mlflow):
+        return
+    # In a thread: clients take a second to import, and parts are being started meanwhile.
+    given = await asyncio.to_thread(_given, made, wishes, tell)
+    await given.watch()
+
+
+def _given(made: Platform, wishes: Wishes, tell: Callable[[Happening], None]) -> Given:
+    from millrace.cli.given import Given
+
+    names = ("kafka", "s3_endpoint", "redis", "mlflow")
+    where = {name: made.environment[f"{PREFIX}{name.upper()}"] for name in names}
+    return Given(wishes, Connections.model_validate(where), tell)
 
 
 def _stop(supervisor: Supervisor, screen: Screen) -> None:

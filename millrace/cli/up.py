@@ -19,7 +19,7 @@ Examples:
 
   millrace up --kafka local                   the same on a real Apache Kafka (Java and Maven fetch it)
 
-  millrace up --kafka HOST:PORT --s3 URL      on services that exist; credentials come as MILLRACE_S3_ACCESS_KEY, …
+  millrace up --kafka HOST:PORT --s3 URL      on servers of your own; credentials come as MILLRACE_S3_ACCESS_KEY, …
 
   millrace up --use-case A --use-case B       several; each has a trainer and a producer of its own
 

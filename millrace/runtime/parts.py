@@ -86,13 +86,14 @@ def platform(wishes: Wishes, ports: Mapping[str, int]) -> Platform:
     kafka = next((inner[name].address for name in ("log", "kafka") if name in inner), wishes.kafka)
     environment = {**_environment(connections.model_copy(update={"kafka": kafka})), **_learnt(wishes)}
     api = f"http://{HOST}:{ports['api']}"
+    reader = {**environment, **_reader(connections)}
     parts = [
         *inner.values(),
-        *_services(wishes, environment, ports),
-        _part("api", "api", {**environment, **_api(wishes, ports)}, api, stops=AFTERWARDS),
+        *_services(wishes, {"trainer": environment, "producer": reader}, ports),
+        _part("api", "api", {**reader, **_api(wishes, ports)}, api, stops=AFTERWARDS),
     ]
     if wishes.feed:
-        parts.append(_feed(environment, ports["feed"]))
+        parts.append(_feed(reader, ports["feed"]))
     if wishes.dashboard:
         parts.append(_dashboard(environment, api, ports))
     if wishes.prometheus:
@@ -171,13 +172,22 @@ def _learnt(wishes: Wishes) -> dict[str, str]:
     return {f"{PREFIX}USE_CASES": ",".join(wishes.use_cases)}
 
 
-def _services(wishes: Wishes, environment: Mapping[str, str], ports: Mapping[str, int]) -> list[Part]:
+def _reader(connections: Connections) -> dict[str, str]:
+    """Return what a part that only reads is told of the store, where it has a key of its own."""
+    key, secret = connections.s3_reader_access_key, connections.s3_reader_secret_key.get_secret_value()
+    if bool(key) != bool(secret):
+        raise SettingsError("MILLRACE_S3_READER_ACCESS_KEY and MILLRACE_S3_READER_SECRET_KEY go together: one is empty")
+    return {f"{PREFIX}S3_ACCESS_KEY": key, f"{PREFIX}S3_SECRET_KEY": secret} if key else {}
+
+
+def _services(wishes: Wishes, environments: Mapping[str, Mapping[str, str]], ports: Mapping[str, int]) -> list[Part]:
+    """Return each use case's own parts; `environments` says what a kind of them is told."""
     parts = []
     for use_case in wishes.use_cases:
         for name, kind in wishes.services_of(use_case).items():
             told = {"USE_CASE": use_case, f"{kind.upper()}_PORT": str(ports[name])}
             told |= {"SPEED": str(wishes.speed)} if kind == "producer" else {}
-            env = {**environment, **{f"{PREFIX}{key}": value for key, value in told.items()}}
+            env = {**environments[kind], **{f"{PREFIX}{key}": value for key, value in told.items()}}
             stops = FIRST_TO_STOP if kind == "producer" else THEN
             parts.append(_part(name, kind, env, f"http://{HOST}:{ports[name]}", stops=stops))
     return parts

@@ -51,6 +51,10 @@ class Connections(BaseSettings):
     s3_endpoint: str = Field("http://127.0.0.1:9000", description="S3 endpoint URL.")
     s3_access_key: str = Field("millrace", description="S3 access key.")
     s3_secret_key: SecretStr = Field(SecretStr("millrace-secret"), description="S3 secret key.")
+    s3_reader_access_key: str = Field(
+        "", description="S3 access key for `millrace up` to give to the parts that only read; empty: the same for all."
+    )
+    s3_reader_secret_key: SecretStr = Field(SecretStr(""), description="The secret key that belongs to it.")
     s3_region: str = Field("us-east-1", description="S3 region.")
     checkpoints_bucket: str = Field("checkpoints", description="Bucket of checkpoints.")
     artifacts_bucket: str = Field("mlflow-artifacts", description="Bucket of MLflow's artifacts.")

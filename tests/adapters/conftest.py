@@ -17,6 +17,9 @@ from millrace.runtime.embedded import mlflow, redis, s3
 from millrace.runtime.embedded.part import Part
 from millrace.runtime.settings import Connections
 
+START = 300.0
+"""Seconds until a part must answer: MLflow makes its tables, on a machine that may have other work."""
+
 
 def free_port() -> int:
     with socket.socket() as probe:
@@ -28,7 +31,7 @@ def start(part: Part, log: Path) -> subprocess.Popen[bytes]:
     """Start a part and wait until it answers."""
     with log.open("ab") as out:
         process = subprocess.Popen(part.argv, env={**os.environ, **part.env}, stdout=out, stderr=out)
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + START
     while not part.ready():
         if process.poll() is not None or time.monotonic() > deadline:
             process.kill()

@@ -133,6 +133,29 @@ async def test_a_registry_that_is_away_changes_nothing_while_snapshots_come(worl
         assert world.registry.asked <= 2
 
 
+async def test_a_version_that_was_asked_for_answers_while_the_registry_is_away(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Registered answers go on from what the alias named last, and say so; the alias is heard again when it can be."""
+    monkeypatch.setattr("apps.api.serving._ASKED_AGAIN", 0.0)
+    await world.publish()
+    first = await world.register()
+    async with world.api() as api:
+        await api.ready()
+        assert "degraded" not in await api.ask(model="registered")
+        world.registry.away = True
+        answer = await api.ask(model="registered")
+        assert (answer["state_id"], answer["degraded"]) == (first.state_id, "the registry does not answer")
+        event = await api.get("/example")
+        unknown = await api.http.post(f"{api.base}/predict", params={"model": "alias:rival"}, json=event)
+        assert unknown.status_code == 503
+        world.registry.away = False
+        await world.learn()
+        second = await world.register()
+        answer = await api.ask(model="registered")
+        assert (answer["state_id"], "degraded" in answer) == (second.state_id, False)
+
+
 def flipped(sealed: bytes) -> bytes:
     """Change the last byte."""
     return sealed[:-1] + bytes([sealed[-1] ^ 1])

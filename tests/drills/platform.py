@@ -10,7 +10,7 @@ import sys
 import time
 from collections import Counter
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import httpx
 import msgspec
@@ -18,15 +18,21 @@ import msgspec
 from millrace.adapters.bus.kafka import KafkaBus
 from millrace.adapters.bus.port import TopicPartition
 from millrace.runtime.embedded.ports import free_ports
-from millrace.runtime.embedded.stack import Stack
+from millrace.runtime.settings import Connections
 
 USE_CASE = "flight-delay"
+
+
+class Connected(Protocol):
+    """Whatever says where log, stores and registry are."""
+
+    connections: Connections
 
 
 class Platform:
     """One trainer, one producer."""
 
-    def __init__(self, stack: Stack, home: Path) -> None:
+    def __init__(self, stack: Connected, home: Path) -> None:
         self.stack = stack
         self.home = home
         self.trainer_port, self.producer_port = free_ports(2)
@@ -38,7 +44,8 @@ class Platform:
         told = {
             "HOME": it.home, "KAFKA": it.kafka, "EMBEDDED_LOG": it.embedded_log, "S3_ENDPOINT": it.s3_endpoint,
             "REDIS": it.redis, "MLFLOW": it.mlflow, "USE_CASE": USE_CASE, "TRAINER_PORT": self.trainer_port,
-            "PRODUCER_PORT": self.producer_port, "CHECKPOINT_INTERVAL": 3, **more,
+            "PRODUCER_PORT": self.producer_port, "CHECKPOINT_INTERVAL": 3, "S3_ACCESS_KEY": it.s3_access_key,
+            "S3_SECRET_KEY": it.s3_secret_key.get_secret_value(), **more,
         }  # fmt: skip
         return {**os.environ, **{f"MILLRACE_{name}": str(value) for name, value in told.items()}}
 

@@ -77,6 +77,20 @@ def test_no_secret_is_passed_on_by_value(tmp_path: Path, monkeypatch: pytest.Mon
     assert all("xyzzy-secret" not in repr(part.env) for part in made.parts if part.health)
 
 
+def test_parts_that_only_read_may_have_a_key_that_cannot_write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in the chart: the trainer writes checkpoints, nobody else can. What is written down has neither key."""
+    monkeypatch.setenv("MILLRACE_S3_READER_ACCESS_KEY", "reader")
+    with pytest.raises(SettingsError, match="go together"):
+        _made(tmp_path)
+    monkeypatch.setenv("MILLRACE_S3_READER_SECRET_KEY", "xyzzy-reads")
+    made = _made(tmp_path)
+    ours = ("trainer", "producer", "api", "feed")
+    keys = {name: _part(made, name).env.get("MILLRACE_S3_ACCESS_KEY") for name in ours}
+    assert keys == {"trainer": None, "producer": "reader", "api": "reader", "feed": "reader"}
+    assert _part(made, "api").env["MILLRACE_S3_SECRET_KEY"] == "xyzzy-reads"
+    assert "xyzzy-reads" not in repr(made.environment)
+
+
 def test_our_services_need_no_registry_to_start_and_stop_in_order(tmp_path: Path) -> None:
     """MLflow takes ten seconds; and the trainer's last checkpoint needs the store."""
     made = _made(tmp_path)

@@ -8,12 +8,14 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from millrace.adapters.bus.memory import MemoryBus
 from millrace.adapters.bus.memory_cluster import Fault
 from millrace.adapters.bus.port import Message, TopicPartition
 from millrace.domain.errors import CommitFailed, Fenced, HistoryLost, IncompatibleState
 from millrace.domain.records import Batch, Genesis
+from millrace.runtime.signing import PublicKeys, Signer
 from tests.trainer.world import World, facts, learn_all, parcels
 from trainer.journal import Journal, Written, line_from
 
@@ -55,6 +57,21 @@ async def test_a_real_log_that_is_another_one_is_refused(tmp_path: Path) -> None
     with pytest.raises(HistoryLost, match=before):
         await world.trainer()
     assert await genesis(world) == []
+
+
+async def test_checkpoints_of_a_stranger_are_not_called_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever comes to the same log and store with a new home must not be told to throw away what was learnt."""
+    world = World(tmp_path, embedded_log=False)
+    await learnt(world)
+    stranger = PublicKeys([Signer(Ed25519PrivateKey.generate()).public_pem()])
+    monkeypatch.setattr("tests.trainer.world.KEYS", stranger)
+    with pytest.raises(
+        HistoryLost, match=r"were skipped, the newest because .* none of the 1 trusted keys.* bring its folder keys/"
+    ):
+        await world.trainer()
+    assert await genesis(world) != []
 
 
 async def test_a_state_that_other_code_wrote_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,6 +13,7 @@ from obstore.exceptions import AlreadyExistsError, BaseError, PreconditionError
 from obstore.store import S3Store
 
 from millrace.adapters.checkpoints.port import ObjectStore, Pointer
+from millrace.adapters.checkpoints.reasons import reason
 from millrace.domain.errors import Unreachable
 from millrace.runtime.settings import Connections
 
@@ -41,6 +42,7 @@ class S3Objects:
         self._bucket = bucket
         self._endpoint = connections.s3_endpoint
         self._region = connections.s3_region
+        self._key = connections.s3_access_key
         self._timeout = timeout
         self._store = self._connect(connections, retries=2)
         # A conditional write sent again after its answer was lost would be told that somebody else was first.
@@ -178,12 +180,7 @@ class S3Objects:
         except TimeoutError as error:
             raise self._unreachable(what, "no answer in time") from error
         except (BaseError, httpx.HTTPError, OSError) as error:
-            raise self._unreachable(what, _first_line(error)) from error
+            raise self._unreachable(what, reason(error, self._key)) from error
 
     def _unreachable(self, what: str, why: str) -> Unreachable:
         return Unreachable(f"the object store at {self._endpoint} did not {what} in bucket {self._bucket!r}: {why}")
-
-
-def _first_line(error: BaseException) -> str:
-    """Return the message without the answer's body and the debug dump that obstore puts behind it."""
-    return str(error).partition("\n")[0].partition(": <?xml")[0]

@@ -4,26 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator
-from uuid import uuid4
 
 import pytest
 
 from millrace.adapters.checkpoints.index import CheckpointIndex, Latest
-from millrace.adapters.checkpoints.memory import MemoryStore
 from millrace.adapters.checkpoints.port import ObjectStore
-from millrace.adapters.checkpoints.s3 import open_store
-
-
-@pytest.fixture(params=["memory", "s3"])
-async def store(request: pytest.FixtureRequest) -> AsyncIterator[ObjectStore]:
-    bucket = f"index-{uuid4().hex[:12]}"
-    if request.param == "memory":
-        opened: ObjectStore = MemoryStore(bucket)
-    else:
-        opened = open_store(request.getfixturevalue("s3_connections"), bucket, timeout=20)  # time for many to race
-    yield opened
-    await opened.close()
 
 
 @pytest.fixture

@@ -1,33 +1,21 @@
-"""What every object store keeps to: the twin in memory and a real S3 server."""
+"""What every object store keeps to: the twin in memory and real S3 servers."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
 from pathlib import Path
-from uuid import uuid4
 
 import pytest
+from pydantic import SecretStr
 
-from millrace.adapters.checkpoints.memory import MemoryStore
 from millrace.adapters.checkpoints.port import ObjectStore
 from millrace.adapters.checkpoints.s3 import S3Objects, open_store
 from millrace.domain.errors import Unreachable
 from millrace.runtime.embedded import s3
 from millrace.runtime.settings import Connections
 from tests.adapters.conftest import free_port, silence, start
-
-
-@pytest.fixture(params=["memory", "s3"])
-async def store(request: pytest.FixtureRequest) -> AsyncIterator[ObjectStore]:
-    bucket = f"test-{uuid4().hex[:12]}"
-    if request.param == "memory":
-        opened: ObjectStore = MemoryStore(bucket)
-    else:
-        opened = open_store(request.getfixturevalue("s3_connections"), bucket, timeout=20)  # time for fifty to race
-    yield opened
-    await opened.close()
+from tests.chart.servers import WHY_NOT_MINIO, is_minio_here, servers
 
 
 async def test_what_was_put_is_got(store: ObjectStore) -> None:
@@ -135,16 +123,51 @@ async def test_a_store_that_is_away_is_unreachable_at_once(tmp_path: Path) -> No
     store = open_store(
         Connections.model_validate({"home": tmp_path, "s3_endpoint": f"http://127.0.0.1:{free_port()}"}), "bucket"
     )
-    with pytest.raises(Unreachable, match="object store at http"):
+    with pytest.raises(
+        Unreachable, match=r"object store at http\S+ did not write k .*: no connection: Connection refused$"
+    ):
         await store.put("k", b"v")
 
 
-async def test_a_wrong_secret_is_refused(s3_connections: Connections) -> None:
-    """A real store lets nobody in without the secret, and the error says so without telling it."""
-    wrong = s3_connections.model_copy(update={"s3_access_key": "nobody"})
-    with pytest.raises(Unreachable, match="object store") as refused:
-        await open_store(wrong, "bucket").put("k", b"v")
-    assert "millrace-secret" not in str(refused.value)
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ({"s3_access_key": "nobody"}, "it knows no access key 'nobody': correct MILLRACE_S3_ACCESS_KEY"),
+        ({"s3_secret_key": SecretStr("xyzzy")}, "correct MILLRACE_S3_SECRET_KEY"),
+    ],
+)
+async def test_a_wrong_key_is_refused(real_store: Connections, wrong: dict[str, object], told: str) -> None:
+    """A real store lets nobody in without key and secret, and the error says which is wrong without telling a secret."""
+    refused_to = open_store(real_store.model_copy(update=wrong), "bucket")
+    for call in (refused_to.put("k", b"v"), refused_to.get("k"), refused_to.keys("k")):
+        with pytest.raises(Unreachable, match="object store") as refused:
+            await call
+        assert str(refused.value).endswith(told)
+        assert real_store.s3_secret_key.get_secret_value() not in str(refused.value)
+        assert "xyzzy" not in str(refused.value)
+
+
+@pytest.mark.skipif(not is_minio_here(), reason=WHY_NOT_MINIO)
+async def test_what_a_key_may_not_do_is_told(tmp_path: Path) -> None:
+    """A reader that writes, a bucket that is not there for this key, a region that is another: each is named."""
+    with servers(tmp_path, "s3") as made:
+        reader, trainer = made.connections("reader"), made.connections("trainer")
+        with pytest.raises(Unreachable, match=f"access key '{reader.s3_access_key}' may not do that"):
+            await open_store(reader, "checkpoints").put("k", b"v")
+        with pytest.raises(Unreachable, match="make the bucket if it is missing"):
+            await open_store(trainer, "not-there").keys("k")
+        elsewhere = trainer.model_copy(update={"s3_region": "eu-west-1"})
+        with pytest.raises(Unreachable, match="Correct MILLRACE_S3_REGION"):
+            await open_store(elsewhere, "checkpoints").get("k")
+
+
+async def outlives(store: ObjectStore, lap: int) -> None:
+    """Find what earlier laps have put, and put some more."""
+    for before in range(lap):
+        assert await store.get(f"uc/{before}") == bytes([before]) * 300_000
+    await store.put(f"uc/{lap}", bytes([lap]) * 300_000)
+    pointer = await store.read_pointer("latest")
+    assert await store.move_pointer("latest", str(lap).encode(), expected=pointer.etag if pointer else None)
 
 
 async def test_what_was_put_outlives_a_kill(tmp_path: Path) -> None:
@@ -155,11 +178,18 @@ async def test_what_was_put_outlives_a_kill(tmp_path: Path) -> None:
     for lap in range(4):
         process = start(s3.part(connections, port), tmp_path / "s3.log")
         try:
-            for before in range(lap):
-                assert await store.get(f"uc/{before}") == bytes([before]) * 300_000
-            await store.put(f"uc/{lap}", bytes([lap]) * 300_000)
-            pointer = await store.read_pointer("latest")
-            assert await store.move_pointer("latest", str(lap).encode(), expected=pointer.etag if pointer else None)
+            await outlives(store, lap)
         finally:
             process.kill()
             process.wait()
+
+
+@pytest.mark.skipif(not is_minio_here(), reason=WHY_NOT_MINIO)
+async def test_what_was_put_outlives_a_kill_of_minio(tmp_path: Path) -> None:
+    """The same of MinIO, written by the chart's trainer."""
+    with servers(tmp_path, "s3") as made:
+        store = open_store(made.connections("trainer"), "checkpoints")
+        for lap in range(4):
+            await outlives(store, lap)
+            made.kill("s3")
+            made.start("s3")

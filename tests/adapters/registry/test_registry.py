@@ -1,4 +1,4 @@
-"""What every registry keeps to: the twin in memory and a real MLflow server with a real S3 server."""
+"""What every registry keeps to: the twin in memory and real MLflow servers, on SQLite and PostgreSQL."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from tests.adapters.conftest import free_port, silence
 USE_CASE = default()
 
 
-@pytest.fixture(params=["memory", "mlflow"])
+@pytest.fixture(params=["memory", "mlflow", "postgres", "chart"])
 async def registry(request: pytest.FixtureRequest) -> AsyncIterator[Registry]:
     if request.param == "memory":
         opened: Registry = MemoryRegistry()
     else:
-        connections = request.getfixturevalue("mlflow_connections")
+        connections = request.getfixturevalue(f"{request.param}_connections")
         _forget_all(connections)
         opened = open_registry(connections)
     yield opened
@@ -133,14 +133,14 @@ async def test_two_who_register_at_once_both_do(registry: Registry) -> None:
     assert len(await registry.versions(USE_CASE)) == 3
 
 
-async def test_each_candidate_has_one_run_for_ever(mlflow_connections: Connections) -> None:
+async def test_each_candidate_has_one_run_for_ever(real_registry: Connections) -> None:
     """One experiment a use case, one run a candidate or baseline, metrics by the same names at step = events; another
     process finds the same runs."""
     for offset in (100, 200):
-        registry = open_registry(mlflow_connections)
+        registry = open_registry(real_registry)
         await registry.register(state(offset))
         await registry.close()
-    client = mlflow_client(mlflow_connections)
+    client = mlflow_client(real_registry)
     experiment = client.get_experiment_by_name(USE_CASE)
     found = client.search_runs([experiment.experiment_id])
     runs = {run.data.tags["candidate"]: run for run in found}
@@ -156,11 +156,11 @@ async def test_each_candidate_has_one_run_for_ever(mlflow_connections: Connectio
         assert 200 in points
 
 
-async def test_a_run_that_was_deleted_is_made_anew(mlflow_connections: Connections) -> None:
+async def test_a_run_that_was_deleted_is_made_anew(real_registry: Connections) -> None:
     """Somebody deletes a run by hand: one registration fails, the next one goes through with a new run."""
-    registry = open_registry(mlflow_connections)
+    registry = open_registry(real_registry)
     await registry.register(state(300))
-    client = mlflow_client(mlflow_connections)
+    client = mlflow_client(real_registry)
     experiment = client.get_experiment_by_name(USE_CASE)
     for run in client.search_runs([experiment.experiment_id]):
         client.delete_run(run.info.run_id)
@@ -192,11 +192,11 @@ async def test_a_registry_that_hangs_is_unreachable_in_time() -> None:
         await registry.close()
 
 
-async def test_an_artifact_deleted_by_hand_is_named(mlflow_connections: Connections) -> None:
+async def test_an_artifact_deleted_by_hand_is_named(real_registry: Connections) -> None:
     """A version whose artifact is gone says so, and where it should be."""
-    registry = open_registry(mlflow_connections)
+    registry = open_registry(real_registry)
     made = await registry.register(state(400))
-    store = open_store(mlflow_connections, mlflow_connections.artifacts_bucket)
+    store = open_store(real_registry, real_registry.artifacts_bucket)
     for key in await store.keys(f"{USE_CASE}/{made.state_id}"):
         await store.delete(key)
     with pytest.raises(NotReady, match="is gone from s3://"):
