@@ -48,10 +48,15 @@ def secret(name: str, key: str) -> str:
     return base64.b64decode(one("Secret", name)["data"][key]).decode()
 
 
-def container(kind: str, name: str) -> dict[str, Any]:
-    """Return the one container that something of the chart has."""
-    (found,) = one(kind, name)["spec"]["template"]["spec"]["containers"]
-    return dict(found)
+def container(kind: str, name: str, called: str = "") -> dict[str, Any]:
+    """Return the first container that something of the chart has, or the one that is called so."""
+    found = one(kind, name)["spec"]["template"]["spec"]["containers"]
+    return next(dict(it) for it in found if called in ("", it["name"]))
+
+
+def exporter() -> str | None:
+    """Return the path of redis_exporter, by its own name or Debian's."""
+    return shutil.which("redis_exporter", path=WHERE) or shutil.which("prometheus-redis-exporter")
 
 
 class Servers:
@@ -60,12 +65,15 @@ class Servers:
     def __init__(self, folder: Path, names: Sequence[str], *, minio: bool = True) -> None:
         """Make ready what `names` says. Without MinIO the store is the embedded one, which knows one user only."""
         self.folder = folder
-        self.ports = {name: free_port() for name in ("s3", "redis", "postgres", "mlflow")}
+        self.ports = {name: free_port() for name in ("s3", "redis", "postgres", "mlflow", "exporter")}
         self._is_minio = minio
         self._database = folder / "database"
         self._inside = {
             "http://m-millrace-s3:9000": self.s3,
             "m-millrace-postgres:5432": f"127.0.0.1:{self.ports['postgres']}",
+            "redis://localhost:6379": f"redis://127.0.0.1:{self.ports['redis']}",
+            "$(POD_IP):5000": f"127.0.0.1:{self.ports['mlflow']}",
+            "/tmp/prometheus": str(folder / "prometheus"),
             "/tmp/mc": str(folder / "mc"),
             "/tmp/prometheus": str(folder / "prometheus"),
             "/config/": f"{folder}/config/",
@@ -74,6 +82,7 @@ class Servers:
         self._whole[":9000"] = f"127.0.0.1:{self.ports['s3']}"
         store = self._minio if minio else self._embedded_store
         makers = {"s3": store, "redis": self._valkey, "postgres": self._postgres, "mlflow": self._mlflow}
+        makers["exporter"] = self._exporter
         self.parts = {name: makers[name]() for name in names}
         self.running: dict[str, subprocess.Popen[bytes]] = {}
 
@@ -138,7 +147,7 @@ class Servers:
     def _told(self, its: dict[str, Any]) -> dict[str, str]:
         """Return the variables of a container, those of this machine below them."""
         told: dict[str, str] = {}
-        for each in its["env"]:
+        for each in (it for it in its["env"] if "fieldRef" not in it.get("valueFrom", {})):
             source = each.get("valueFrom", {}).get("secretKeyRef")
             value = (
                 secret(source["name"].removeprefix("m-millrace"), source["key"]) if source else each.get("value", HERE)
@@ -165,6 +174,13 @@ class Servers:
         command = command.replace("--dir /tmp", f"--dir {self.folder} --bind 127.0.0.1 --port {self.ports['redis']}")
         env = {**self._told(its), "PATH": f"{self.folder}{os.pathsep}{WHERE}"}
         return _part("redis", [shell, option, command], env, address, lambda: listens(address))
+
+    def _exporter(self) -> Part:
+        """Return what tells Valkey's figures, the container beside it."""
+        its, listen = container("Deployment", "-redis", "exporter"), f"127.0.0.1:{self.ports['exporter']}"
+        argv = [exporter() or pytest.skip("redis_exporter is not here: apt-get install prometheus-redis-exporter")]
+        told = {**self._told(its), "REDIS_EXPORTER_WEB_LISTEN_ADDRESS": listen}
+        return _part("exporter", argv, told, listen, lambda: _answers(f"http://{listen}/health"))
 
     def _mlflow(self) -> Part:
         its = container("Deployment", "-mlflow")
