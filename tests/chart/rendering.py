@@ -60,6 +60,7 @@ SHAPES = {
         *("--set", "watching.alertmanager.existingSecret=a"),
         *("--set-json", 'watching.alertmanager.egress=[{"cidr":"203.0.113.0/24","ports":[443,587]}]'),
     ],
+    "watched beside its own Grafana": ["--set", "watching.mode=bundled,watching.grafana.enabled=false"],
     "exposed": ["--set", "ingress.enabled=true,mlflow.expose=true,ingress.tls.enabled=true"],
     "keys in turn": ["--set-string", "signing.alsoTrusted[0]=-----BEGIN PUBLIC KEY-----"],
     "a schema registry": [

@@ -73,7 +73,6 @@ class Servers:
             "m-millrace-postgres:5432": f"127.0.0.1:{self.ports['postgres']}",
             "redis://localhost:6379": f"redis://127.0.0.1:{self.ports['redis']}",
             "$(POD_IP):5000": f"127.0.0.1:{self.ports['mlflow']}",
-            "/tmp/prometheus": str(folder / "prometheus"),
             "/tmp/mc": str(folder / "mc"),
             "/tmp/prometheus": str(folder / "prometheus"),
             "/config/": f"{folder}/config/",

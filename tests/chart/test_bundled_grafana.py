@@ -164,3 +164,13 @@ def test_no_two_objects_of_a_release_have_one_name() -> None:
     """helm renders both without a word, and the cluster keeps the last: a dashboard of Kafka is not Kafka's settings."""
     found = [(it["kind"], it["metadata"]["name"]) for it in objects(*DEMO)]
     assert [it for it in found if found.count(it) > 1] == []
+
+
+def test_who_has_a_grafana_gets_the_dashboards_and_no_second_one(tmp_path: Path) -> None:
+    """They are ConfigMaps with the label that Grafana's own chart looks for."""
+    own = SHAPES["watched beside its own Grafana"]
+    left = {(it["kind"], it["metadata"]["name"]) for it in objects(*own) if "grafana" in it["metadata"]["name"]}
+    assert left == set()
+    maps = [it for it in objects(*own, kind="ConfigMap") if "grafana_dashboard" in it["metadata"]["labels"]]
+    assert {name for it in maps for name in it["data"]} == set(shown())
+    assert "Grafana" not in notes(tmp_path, *own)

@@ -66,6 +66,10 @@ WRONG = {
         f"watching.mode=bundled,fullnameOverride={'a' * 40}",
         f"the name {'a' * 40}-alertmanager has 53 characters, and Kubernetes takes 52",
     ),
+    "a Grafana exposed that is not there": (
+        "watching.mode=bundled,ingress.enabled=true,watching.grafana.expose=true,watching.grafana.enabled=false",
+        "watching.grafana.expose: there is no Grafana to serve; set watching.grafana.enabled, too",
+    ),
     "a Grafana exposed by no ingress": (
         "watching.mode=bundled,watching.grafana.expose=true",
         "watching.grafana.expose: there is no ingress to serve it; set ingress.enabled, too",

@@ -17,7 +17,8 @@
 {{- if eq .Values.s3.mode "bundled" }}{{ $all = append $all "buckets" }}{{ end -}}
 {{- end -}}
 {{- if eq .Values.watching.mode "bundled" -}}
-{{- $all = concat $all (list "prometheus" "alertmanager" "grafana") -}}
+{{- $all = concat $all (list "prometheus" "alertmanager") -}}
+{{- if .Values.watching.grafana.enabled }}{{ $all = append $all "grafana" }}{{ end -}}
 {{- if .Values.watching.kubernetes.enabled }}{{ $all = append $all "kube-state-metrics" }}{{ end -}}
 {{- end -}}
 {{- $all | uniq | sortAlpha | toJson -}}
