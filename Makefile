@@ -77,6 +77,12 @@ servers-test: $(INSTALLED)  ## Test on the servers that the chart has: MinIO (bu
 	@.ci/servers
 	@$(PYTHON) -m pytest -q $(ON_SERVERS)
 
+node-test: $(INSTALLED)  ## The chart on a real node, every pod running, with images made here; Debian, as root, an hour the first time
+	@.ci/tools
+	@.ci/node-tools
+	@.ci/node-images
+	@unshare --net --mount --pid --fork --kill-child --mount-proc $(PYTHON) -m pytest -q tests/node
+
 k3d:  ## A cluster on this machine with all of it: needs docker, k3d, kubectl, helm; VALUES="-f my-values.yaml" adds yours
 	k3d cluster list $(CLUSTER) >/dev/null 2>&1 || k3d cluster create --config k3d-config.yaml
 	$(MAKE) --no-print-directory images BUILDER=docker

@@ -65,10 +65,8 @@ DASHBOARD = Board(
             ),
             line(
                 "Pods that do not run",
-                "Pending, failed or unknown.",
-                {
-                    "{{pod}} {{phase}}": f'sum by (pod, phase) (kube_pod_status_phase{{{PODS},phase!~"Running|Succeeded"}}) > 0'
-                },
+                "How many are pending, failed or unknown; zero is what one wants to see.",
+                {"{{phase}}": f'sum by (phase) (kube_pod_status_phase{{{PODS},phase!~"Running|Succeeded"}})'},
                 width=12,
             ),
         ],

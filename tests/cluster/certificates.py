@@ -24,11 +24,11 @@ class Authority:
         basics = x509.BasicConstraints(ca=True, path_length=None)
         self._write("ca", self._key, self._unsigned(self._name, self._key).add_extension(basics, critical=True))
 
-    def server(self, name: str) -> None:
-        """Certify a server on the loopback interface."""
+    def server(self, name: str, *addresses: str) -> None:
+        """Certify a server at some addresses of this machine."""
         key = ec.generate_private_key(ec.SECP256R1())
         names = x509.SubjectAlternativeName(
-            [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
+            [x509.DNSName("localhost"), *(x509.IPAddress(ipaddress.ip_address(it)) for it in addresses)]
         )
         self._write(name, key, self._unsigned(_name(name), key).add_extension(names, critical=False))
 

@@ -20,23 +20,27 @@ from millrace.runtime.embedded.ports import free_ports
 from tests.chart.rendering import tool
 from tests.cluster.certificates import Authority
 
+LOOPBACK = "127.0.0.1"
+FIRST_SERVICE = "10.96.0.1"  # the service `kubernetes`
 PATIENCE = 90.0  # seconds until it must answer; a busy machine takes 15
 
 
 class ControlPlane:
-    """A running API server: where it is, and how its users reach it."""
+    """A running API server: where it is, and how its users reach it. `host` is the address that it answers at."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, host: str = LOOPBACK, port: int = 0) -> None:
         self.folder = folder
-        self.etcd, self._peers, port = free_ports(3)
-        self.url = f"https://127.0.0.1:{port}"
-        self.port = port
+        self.host = host
+        self.etcd, self._peers, free = free_ports(3)
+        self.port = port or free
+        self.url = f"https://{host}:{self.port}"
+        self.modes = "RBAC"
         self.authority = Authority(folder)
         self._running: list[subprocess.Popen[bytes]] = []
 
     def start(self) -> None:
         """Start all three; return when the API server is ready and its controllers have a first namespace done."""
-        self.authority.server("apiserver")
+        self.authority.server("apiserver", self.host, FIRST_SERVICE)
         self.authority.pair("accounts")
         self.authority.user("admin", "system:masters")
         self.authority.user("system:kube-controller-manager")
@@ -101,15 +105,15 @@ class ControlPlane:
     def _apiserver(self) -> list[str]:
         return [
             f"--etcd-servers=http://127.0.0.1:{self.etcd}",
-            "--bind-address=127.0.0.1",
-            "--advertise-address=127.0.0.1",
-            "--endpoint-reconciler-type=none",  # nobody reaches it by the service `kubernetes`
+            f"--bind-address={self.host}",
+            f"--advertise-address={self.host}",
+            *(["--endpoint-reconciler-type=none"] if self.host == LOOPBACK else []),  # no pod would reach it there
             f"--secure-port={self.port}",
             f"--tls-cert-file={self.folder / 'apiserver.crt'}",
             f"--tls-private-key-file={self.folder / 'apiserver.key'}",
             f"--client-ca-file={self.folder / 'ca.crt'}",
             "--anonymous-auth=false",
-            "--authorization-mode=RBAC",
+            f"--authorization-mode={self.modes}",
             "--service-cluster-ip-range=10.96.0.0/16",
             f"--service-account-issuer={self.url}",
             f"--service-account-key-file={self.folder / 'accounts.pub'}",

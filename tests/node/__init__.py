@@ -1,0 +1,1 @@
+"""The chart on a cluster of one node, with every pod running: `make node-test`."""
