@@ -53,11 +53,13 @@ class Node(ControlPlane):
     def start(self) -> None:
         """Start everything; return when the node is ready and names are resolved on it."""
         _network()
+        _sweep()
         for user, group in USERS.items():
             self.authority.user(user, group)
         self.authority.server("kubelet", HOST)
         self._run("containerd", [f"--config={self._containerd()}"])
         super().start()
+        self._forget_containers()
         self._take_images()
         self._run(
             "kube-scheduler", [f"--kubeconfig={self.kubeconfig('system:kube-scheduler')}", "--leader-elect=false"]
@@ -169,18 +171,20 @@ state = "{self.folder / "containerd-state"}"
             "--service-cluster-ip-range=10.96.0.0/16",
         ]
 
+    def _ctr(self, *words: str) -> str:
+        reach = ("ctr", f"--address={self.folder / 'containerd.sock'}", "--namespace=k8s.io")
+        return subprocess.run([*reach, *words], check=True, capture_output=True, text=True).stdout
+
+    def _forget_containers(self) -> None:
+        """Take away what is written of containers of a run that was killed: their processes ended with its namespace."""
+        if left := self._ctr("containers", "list", "--quiet").split():
+            self._ctr("containers", "remove", *left)
+
     def _take_images(self) -> None:
         for archive in sorted(IMAGES.glob("*.tar")):
             made, taken = archive.with_name(f"{archive.name}.id"), KEPT / f"{archive.name}.id"
             if not taken.exists() or taken.read_text() != made.read_text():
-                reach = [
-                    "ctr",
-                    f"--address={self.folder / 'containerd.sock'}",
-                    "--namespace=k8s.io",
-                    "images",
-                    "import",
-                ]
-                subprocess.run([*reach, str(archive)], check=True, capture_output=True)
+                self._ctr("images", "import", str(archive))
                 taken.write_text(made.read_text())
 
     def _make_system(self) -> None:
@@ -236,6 +240,14 @@ def _network() -> None:
     ):
         subprocess.run(["ip", *words.split()], check=True)
     Path("/proc/sys/net/ipv4/ip_forward").write_text("1")
+
+
+def _sweep() -> None:
+    """Remove the control groups of a run that was killed; nothing is in them any more."""
+    for top in Path("/sys/fs/cgroup").glob("*/kubepods"):
+        for folder in sorted((it for it in top.rglob("*") if it.is_dir()), reverse=True):
+            folder.rmdir()
+        top.rmdir()
 
 
 @contextmanager

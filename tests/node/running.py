@@ -103,7 +103,7 @@ class Running:
         """Knock at addresses from within a pod, all at once; return the names of those that open."""
         where = {f"{host}:{port}": name for name, (host, port) in targets.items()}
         said = self.within(f"pod/{pod['metadata']['name']}", "python3", "-c", KNOCK, *where)
-        return {where[line] for line in said.splitlines()}
+        return {where[it] for it in said.split()}
 
     def arrows(self) -> set[Arrow]:
         """Return every connection between two components that really opens, tried one by one."""
