@@ -7,6 +7,7 @@ with them, and nothing here meets the machine's own network.
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import time
 from collections.abc import Iterator
@@ -16,7 +17,7 @@ from pathlib import Path
 import yaml
 
 from tests.chart.rendering import ROOT, tool
-from tests.cluster.asking import Asked
+from tests.cluster.asking import Asked, eventually
 from tests.cluster.control_plane import ControlPlane
 
 HOST = "192.168.77.1"
@@ -213,6 +214,19 @@ state = "{self.folder / "containerd-state"}"
                 "nodeAffinity": {"required": {"nodeSelectorTerms": [chosen]}},
             },
         }
+
+    def empty_volumes(self) -> None:
+        """Make volumes that nobody claims any more as good as new."""
+        with self.client() as client:
+            for number in range(VOLUMES):
+                volume = f"/api/v1/persistentvolumes/here-{number}"
+                if client.get(volume).raise_for_status().json()["status"]["phase"] == "Released":
+                    client.delete(volume).raise_for_status()
+                    shutil.rmtree(self.folder / "volumes" / str(number))
+                    eventually(
+                        lambda volume=volume: client.get(volume).status_code == 404, lambda volume=volume: volume
+                    )
+                    Asked(client).create(self._volume(number))
 
     def _until_ready(self) -> None:
         deadline = time.monotonic() + STARTED

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+from pathlib import Path
 from typing import Any
 
-from tests.chart.rendering import CHART, PRESETS, ROOT, tool
+from tests.chart.rendering import CHART, PRESETS, ROOT, TOOLS, tool
 from tests.chart.test_connections import Arrow
 from tests.node.machine import NAMESPACE, Node
 
@@ -62,6 +63,40 @@ class Running:
         """Install or upgrade, and wait until everything is ready and every job done."""
         waits = ("--wait", "--wait-for-jobs", "--timeout", INSTALLED)
         return self.helm("upgrade", "--install", "millrace", str(CHART), *self.options(**more), *waits)
+
+    def settle(self, folder: Path) -> None:
+        """Make a folder look as that of somebody who follows the guide: the chart, and values of one's own."""
+        (folder / "charts").symlink_to(CHART.parent)
+        told = self.helm("get", "values", "millrace", "--output", "yaml")
+        (folder / "my-values.yaml").write_text(told)
+
+    def shell(self, console: str, folder: Path) -> None:
+        """Run lines of the guide in a folder, one after the other; a line in the background is given until it answers."""
+        lines = [line.removeprefix("$ ") for line in console.splitlines()]
+        waits = ">/dev/null 2>&1 & until curl --silent localhost:9000 >/dev/null; do sleep 0.2; done"
+        script = "\n".join(line[:-1] + waits if line.endswith("&") else line for line in lines)
+        own = {f"HELM_{it}_HOME": str(self.machine.folder / "helm") for it in ("CACHE", "CONFIG", "DATA")}
+        told = {
+            "KUBECONFIG": str(self.machine.kubeconfig("admin")),
+            "HOME": str(folder),
+            "MC_CONFIG_DIR": str(folder / "mc"),
+        }
+        told |= {"PATH": f"{TOOLS}{os.pathsep}{os.environ['PATH']}", **own}
+        done = subprocess.run(
+            ["bash", "-euxmo", "pipefail", "-c", script],
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            check=False,
+            env=os.environ | told,
+        )
+        assert done.returncode == 0, done.stderr[-4000:] + self.kubectl("get", "pods", "--output", "wide")
+
+    def remove(self) -> None:
+        """Take everything away: the release, its Secrets, its volumes and what is in them."""
+        self.helm("uninstall", "millrace", "--wait", "--timeout", "5m")
+        self.kubectl("delete", "secret,persistentvolumeclaim", "--all", "--wait")
+        self.machine.empty_volumes()
 
     def ask(self) -> str:
         """Run the chart's own test; return what it prints: an answer, and the state that gave it."""

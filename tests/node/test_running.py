@@ -8,11 +8,13 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import httpx
 import pytest
 
 from observability.foreign import CADVISOR, KUBELET, MINIO, MLFLOW, REDIS, STATE
+from tests.chart.rendering import ROOT
 from tests.chart.test_connections import Arrow, allowed
 from tests.cluster.asking import eventually
 from tests.e2e.asking import QUERIES, Prometheus
@@ -24,6 +26,7 @@ USE_CASE = "flight-delay"
 pytestmark = pytest.mark.timeout(1800)
 HERE = (CADVISOR, KUBELET, MINIO, MLFLOW, REDIS, STATE)
 """Whose figures there are."""
+GUIDE = ROOT / "docs" / "deploy.md"
 FILLED = 240.0
 """Seconds within which every query must have data: rates need a minute, one core many."""
 
@@ -84,6 +87,20 @@ def test_what_was_learnt_outlives_an_uninstall(release: Running) -> None:
     assert _audited(release)["matches"]
 
 
+def test_what_was_kept_as_the_guide_says_brings_it_back(release: Running, tmp_path: Path) -> None:
+    """Its own lines, as they stand there: then everything is taken away, volumes and Secrets too, and put back."""
+    keep, put_back = GUIDE.read_text().partition("## Backup and restore")[2].split("```console\n")[1:3]
+    release.settle(tmp_path)
+    eventually(lambda: _versions(release) != [], lambda: release.kubectl("logs", TRAINER), FILLED)
+    before, versions = _newest(release), _versions(release)
+    release.shell(keep.partition("```")[0], tmp_path)
+    release.remove()
+    release.shell(put_back.partition("```")[0], tmp_path)
+    eventually(lambda: _newest(release)[0] == before[0] + 1, lambda: (_newest(release), before))
+    assert set(versions) <= set(_versions(release))
+    assert _audited(release)["matches"]
+
+
 def _component(pod: dict[str, dict[str, dict[str, str]]]) -> str:
     return pod["metadata"]["labels"].get("app.kubernetes.io/component", "")
 
@@ -102,6 +119,13 @@ def _newest(release: Running) -> tuple[int, int]:
     answer = httpx.post(f"{example}/predict", json=event, trust_env=False).raise_for_status().json()
     _, _, epoch, batch = answer["state_id"].split("~")[0].rsplit(".", 3)
     return int(epoch), int(batch)
+
+
+def _versions(release: Running) -> list[int]:
+    """Return the numbers of the registered versions."""
+    use_case = f"http://{release.service('millrace-api')}/v1/use-cases/{USE_CASE}"
+    found = httpx.get(f"{use_case}/models", trust_env=False).raise_for_status().json()
+    return [it["version"] for it in found["versions"]]
 
 
 def _audited(release: Running) -> dict[str, object]:
