@@ -13,11 +13,16 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from millrace.adapters.bus.memory import MemoryBus
 from millrace.adapters.bus.memory_cluster import Fault
 from millrace.adapters.bus.port import Message, TopicPartition
+from millrace.adapters.online.port import Version
 from millrace.domain.errors import CommitFailed, Fenced, HistoryLost, IncompatibleState
 from millrace.domain.records import Batch, Genesis
 from millrace.runtime.signing import PublicKeys, Signer
 from tests.trainer.world import World, facts, learn_all, parcels
 from trainer.journal import Journal, Written, line_from
+from trainer.training import Training
+
+PATIENCE = 30.0
+"""Seconds within which something must have happened."""
 
 STREAM = facts(200)
 
@@ -229,6 +234,15 @@ async def test_a_snapshot_is_published_of_committed_states_only(tmp_path: Path) 
         task.cancel()
 
 
+async def _published(world: World, training: Training) -> Version:
+    """Return what the online store names as the newest state, once it names one; a learner with nothing to learn turns on."""
+    async with asyncio.timeout(PATIENCE):
+        while (found := await world.online.version(parcels.name, 0)) is None:
+            await training.turn()
+            await asyncio.sleep(0.01)
+    return found
+
+
 async def test_a_store_that_lost_everything_gets_the_newest_state_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -239,15 +253,8 @@ async def test_a_store_that_lost_everything_gets_the_newest_state_again(
     training = await world.trainer()
     tasks = [asyncio.create_task(it) for it in training.background()]
     await learn_all(training, 200)
-    await asyncio.sleep(0.05)
-    newest = await world.online.version(parcels.name, 0)
+    newest = await _published(world, training)
     world.online._kept.clear()
-    for _ in range(20):
-        await training.turn()
-        await asyncio.sleep(0.01)
-    again = await world.online.version(parcels.name, 0)
-    assert newest is not None
-    assert again is not None
-    assert again >= newest
+    assert await _published(world, training) >= newest
     for task in tasks:
         task.cancel()
