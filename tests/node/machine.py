@@ -39,7 +39,6 @@ USERS = {
     "system:kube-proxy": "",
     "network-policies": "system:masters",
     "kubelet-asker": "system:masters",
-    "front-proxy": "",
 }
 
 
