@@ -21,7 +21,7 @@ log = structlog.get_logger()
 HISTORY_EVERY = 60.0
 VERSIONS_EVERY = 10.0
 IDLE = 10.0
-"""Seconds between two rounds that nobody views: they ask nothing, and show that the loop advances."""
+"""Seconds between two rounds that nobody views: they show that the loop advances, and look for an API that went away."""
 CLUSTERING = "clustering"
 """The task of use cases that group events: they have clusters to show."""
 PREDICTIONS = 300
@@ -88,8 +88,8 @@ class Broadcaster:
         """Look once, and tell every viewer that is still there."""
         here = set(present)
         self.viewers = {token: it for token, it in self.viewers.items() if token in here or it.fresh}
-        if not self.viewers:
-            return
+        if not self.viewers and not self.known.away:
+            return  # an API that went away is looked for, viewed or not: whoever watches is told of its return
         await self.look({it.watching for it in self.viewers.values() if it.watching})
         viewers = [it for it in self.viewers.values() if it.token in here]
         for failed in await asyncio.gather(*(push(it, self.known) for it in viewers), return_exceptions=True):

@@ -53,6 +53,18 @@ async def test_nobody_there_means_no_look(api: Api) -> None:
     assert cast.viewers == {}
 
 
+async def test_an_api_that_is_back_is_noticed_without_a_viewer(api: Api) -> None:
+    """Else pages that nobody looks at would be not ready for ever."""
+    health = ProcessHealth()
+    health.ready()
+    told, cast = Told(), Broadcaster(api, health)
+    cast._away("it does not answer")
+    assert not health.readiness()["ready"]
+    await cast.round(told, [])
+    assert health.readiness()["ready"]
+    assert told.by_token == {}
+
+
 async def test_figures_of_health_are_asked_for_while_somebody_sees_them(api: Api, fake: FakeApi) -> None:
     """Only the overview shows them: a viewer of one use case costs the trainers nothing."""
     told, cast = Told(), Broadcaster(api, ProcessHealth())
