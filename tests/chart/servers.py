@@ -25,7 +25,7 @@ import pytest
 from millrace.runtime.embedded import s3 as embedded_store
 from millrace.runtime.embedded.log import listens
 from millrace.runtime.embedded.part import Part
-from millrace.runtime.embedded.redis import _binary
+from millrace.runtime.embedded.redis import binary
 from millrace.runtime.settings import Connections
 from tests.adapters.conftest import free_port, start
 from tests.chart.rendering import TOOLS, one
@@ -168,7 +168,7 @@ class Servers:
 
     def _valkey(self) -> Part:
         its, address = container("Deployment", "-redis"), f"127.0.0.1:{self.ports['redis']}"
-        (self.folder / "valkey-server").symlink_to(_binary())
+        (self.folder / "valkey-server").symlink_to(binary())
         shell, option, command = its["command"]
         command = command.replace("--dir /tmp", f"--dir {self.folder} --bind 127.0.0.1 --port {self.ports['redis']}")
         env = {**self._told(its), "PATH": f"{self.folder}{os.pathsep}{WHERE}"}

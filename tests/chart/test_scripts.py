@@ -14,7 +14,7 @@ import redis
 
 from millrace.runtime.embedded.kafka_jars import NoKafka, jars, java
 from millrace.runtime.embedded.log import listens
-from millrace.runtime.embedded.redis import _binary
+from millrace.runtime.embedded.redis import binary
 from tests.adapters.conftest import free_port
 from tests.chart.rendering import CHART, ROOT, one
 
@@ -94,7 +94,7 @@ def test_the_online_store_starts_with_its_password_and_its_bound(tmp_path: Path)
     """The rendered command, on Valkey itself: nobody gets in without the password, and no argument shows it."""
     (container, _) = one("Deployment", "-redis")["spec"]["template"]["spec"]["containers"]
     shell, option, command = container["command"]
-    (tmp_path / "valkey-server").symlink_to(_binary())
+    (tmp_path / "valkey-server").symlink_to(binary())
     port = free_port()
     command = command.replace("--dir /tmp", f"--dir {tmp_path} --port {port}")
     env = {**os.environ, "PASSWORD": "a-secret", "PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}"}

