@@ -9,7 +9,7 @@ import yaml
 
 from tests.chart.rendering import ROOT
 from tests.cluster.asking import Asked, eventually
-from tests.cluster.control_plane import ControlPlane, control_plane
+from tests.cluster.control_plane import ControlPlane, started
 from tests.cluster.releases import DEPLOYER, Release, admins_make, namespaces
 
 CRDS = ROOT / ".tools" / "crds"
@@ -18,7 +18,7 @@ CRDS = ROOT / ".tools" / "crds"
 @pytest.fixture(scope="session")
 def plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
     """A running control plane."""
-    with control_plane(tmp_path_factory.mktemp("kubernetes")) as it:
+    with started(ControlPlane(tmp_path_factory.mktemp("kubernetes"))) as it:
         it.authority.user(DEPLOYER)
         yield it
 

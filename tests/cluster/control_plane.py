@@ -9,9 +9,10 @@ from __future__ import annotations
 import ssl
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 import httpx
 import yaml
@@ -25,8 +26,14 @@ FIRST_SERVICE = "10.96.0.1"  # the service `kubernetes`
 PATIENCE = 90.0  # seconds until it must answer; a busy machine takes 15
 
 
+Cluster = TypeVar("Cluster", bound="ControlPlane")
+
+
 class ControlPlane:
     """A running API server: where it is, and how its users reach it. `host` is the address that it answers at."""
+
+    modes = "RBAC"
+    """Who is asked whether a user may do what it asks for."""
 
     def __init__(self, folder: Path, host: str = LOOPBACK, port: int = 0) -> None:
         self.folder = folder
@@ -34,7 +41,6 @@ class ControlPlane:
         self.etcd, self._peers, free = free_ports(3)
         self.port = port or free
         self.url = f"https://{host}:{self.port}"
-        self.modes = "RBAC"
         self.authority = Authority(folder)
         self._running: list[subprocess.Popen[bytes]] = []
 
@@ -136,20 +142,24 @@ class ControlPlane:
             process = subprocess.Popen([tool(name), *options], stdout=log, stderr=log, cwd=self.folder)
         self._running.append(process)
 
-    def _until(self, path: str) -> None:
-        deadline = time.monotonic() + PATIENCE
+    def _until(
+        self, path: str, holds: Callable[[httpx.Response], object] = lambda _: True, patience: float = PATIENCE
+    ) -> None:
+        """Wait until something is there, and holds."""
+        deadline = time.monotonic() + patience
         with self.client() as client:
-            while not self._answers(client, path):
+            while not self._answers(client, path, holds):
                 self._all_live()
-                assert time.monotonic() < deadline, f"{path} is not there after {PATIENCE:g} s; logs in {self.folder}"
+                assert time.monotonic() < deadline, f"{path} is not so after {patience:g} s; logs in {self.folder}"
                 time.sleep(0.2)
 
     @staticmethod
-    def _answers(client: httpx.Client, path: str) -> bool:
+    def _answers(client: httpx.Client, path: str, holds: Callable[[httpx.Response], object]) -> bool:
         try:
-            return client.get(path).is_success
+            answer = client.get(path)
         except httpx.TransportError:
             return False
+        return answer.is_success and bool(holds(answer))
 
     def _all_live(self) -> None:
         for process in self._running:
@@ -157,9 +167,8 @@ class ControlPlane:
 
 
 @contextmanager
-def control_plane(folder: Path) -> Iterator[ControlPlane]:
-    """Run one as long as the block lasts."""
-    it = ControlPlane(folder)
+def started(it: Cluster) -> Iterator[Cluster]:
+    """Run a control plane, or more of a cluster, as long as the block lasts."""
     try:
         it.start()
         yield it

@@ -6,14 +6,15 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.node.machine import Node, node
+from tests.cluster.control_plane import started
+from tests.node.machine import Node
 from tests.node.running import Running
 
 
 @pytest.fixture(scope="session")
 def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
     """A cluster of one node, with what it brings of its own."""
-    with node(tmp_path_factory.mktemp("node")) as it:
+    with started(Node(tmp_path_factory.mktemp("node"))) as it:
         yield it
 
 

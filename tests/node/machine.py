@@ -9,9 +9,6 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import yaml
@@ -31,8 +28,9 @@ KEPT = IMAGES / "containerd"
 """What containerd has unpacked, kept from run to run."""
 SYSTEM = Path(__file__).parent / "system.yaml"
 VOLUMES = 8
+NAMED = "/apis/apps/v1/namespaces/kube-system/deployments/coredns"
 STARTED = 240.0
-"""Seconds until the node is ready, images taken in."""
+"""Seconds until a first pod runs and names are looked up."""
 USERS = {
     "system:kube-scheduler": "",
     f"system:node:{NODE}": "system:nodes",
@@ -43,12 +41,13 @@ USERS = {
 
 
 class Node(ControlPlane):
-    """A cluster whose pods run. `folder` holds all it writes, but for cgroups and what containerd keeps in /run."""
+    """A cluster whose pods run. `folder` holds all it writes, but for control groups and the images that are kept."""
+
+    modes = "Node,RBAC"
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder, HOST, 6443)
-        self.modes = "Node,RBAC"
-        self.socket = f"unix://{folder / 'containerd.sock'}"
+        self.socket = folder / "containerd.sock"
 
     def start(self) -> None:
         """Start everything; return when the node is ready and names are resolved on it."""
@@ -69,7 +68,7 @@ class Node(ControlPlane):
         self._until(f"/api/v1/nodes/{NODE}")
         self._run("kube-router", self._policies())
         self._make_system()
-        self._until_ready()
+        self._until(NAMED, lambda it: it.json()["status"].get("readyReplicas"), STARTED)
 
     def _apiserver(self) -> list[str]:
         return [
@@ -100,7 +99,7 @@ class Node(ControlPlane):
 root = "{KEPT}"
 state = "{self.folder / "containerd-state"}"
 [grpc]
-  address = "{self.folder / "containerd.sock"}"
+  address = "{self.socket}"
 [plugins."io.containerd.grpc.v1.cri"]
   sandbox_image = "localhost/pause:1"
   restrict_oom_score_adj = true  # where this machine does not let even root lower it
@@ -129,7 +128,7 @@ state = "{self.folder / "containerd-state"}"
             "clusterDNS": [NAMES],
             "clusterDomain": "cluster.local",
             "resolvConf": "/dev/null",
-            "containerRuntimeEndpoint": self.socket,
+            "containerRuntimeEndpoint": f"unix://{self.socket}",
             "imageGCHighThresholdPercent": 100,
             "evictionHard": {"memory.available": "100Mi", "nodefs.available": "1Gi"},
             "podLogsDir": str(self.folder / "pods"),
@@ -141,7 +140,7 @@ state = "{self.folder / "containerd-state"}"
             f"--kubeconfig={self.kubeconfig(f'system:node:{NODE}')}",
             f"--hostname-override={NODE}",
             f"--node-ip={HOST}",
-            f"--containerd={self.folder / 'containerd.sock'}",  # whose containers have figures
+            f"--containerd={self.socket}",  # whose containers have figures
             f"--root-dir={self.folder / 'kubelet'}",
             f"--cert-dir={self.folder / 'kubelet-certificates'}",
         ]
@@ -172,7 +171,7 @@ state = "{self.folder / "containerd-state"}"
         ]
 
     def _ctr(self, *words: str) -> str:
-        reach = ("ctr", f"--address={self.folder / 'containerd.sock'}", "--namespace=k8s.io")
+        reach = ("ctr", f"--address={self.socket}", "--namespace=k8s.io")
         return subprocess.run([*reach, *words], check=True, capture_output=True, text=True).stdout
 
     def _forget_containers(self) -> None:
@@ -227,15 +226,6 @@ state = "{self.folder / "containerd-state"}"
                     )
                     Asked(client).create(self._volume(number))
 
-    def _until_ready(self) -> None:
-        deadline = time.monotonic() + STARTED
-        with self.client() as client:
-            path = "/apis/apps/v1/namespaces/kube-system/deployments/coredns"
-            while not client.get(path).raise_for_status().json()["status"].get("readyReplicas"):
-                self._all_live()
-                assert time.monotonic() < deadline, f"no name service after {STARTED:g} s; logs in {self.folder}"
-                time.sleep(0.5)
-
     def kubectl(self, *words: str, patience: float = 120.0) -> subprocess.CompletedProcess[str]:
         """Run kubectl as the cluster's admin."""
         reach = (tool("kubectl"), "--kubeconfig", str(self.kubeconfig("admin")))
@@ -261,14 +251,3 @@ def _sweep() -> None:
         for folder in sorted((it for it in top.rglob("*") if it.is_dir()), reverse=True):
             folder.rmdir()
         top.rmdir()
-
-
-@contextmanager
-def node(folder: Path) -> Iterator[Node]:
-    """Run one as long as the block lasts. Its processes end with the namespace; here it only lets go of them in order."""
-    it = Node(folder)
-    try:
-        it.start()
-        yield it
-    finally:
-        it.stop()
