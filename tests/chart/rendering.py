@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 import yaml
@@ -76,11 +76,15 @@ def tool(name: str) -> str:
     """Return the path of a tool; skip the test where there is none, fail it where everything must be there."""
     found = shutil.which(name, path=f"{TOOLS}{os.pathsep}{os.environ.get('PATH', '')}")
     if found is None:
-        why = f"{name} is not here: .ci/tools (or .ci/cluster-tools) builds it into .tools/bin"
-        if os.environ.get("CI") == "true":
-            pytest.fail(why)
-        pytest.skip(why)
+        missing(f"{name} is not here: .ci/tools (or .ci/cluster-tools) builds it into .tools/bin")
     return found
+
+
+def missing(why: str) -> NoReturn:
+    """Skip the test; fail it where everything must be there."""
+    if os.environ.get("CI") == "true":
+        pytest.fail(why)
+    pytest.skip(why)
 
 
 def helm(*words: str) -> subprocess.CompletedProcess[str]:

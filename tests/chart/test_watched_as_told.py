@@ -23,7 +23,7 @@ from millrace.runtime.telemetry import PARTS
 from observability.queries import elsewhere, parts
 from tests.adapters.conftest import free_port
 from tests.chart.names import NameServer, asking, may_ask
-from tests.chart.rendering import objects, one
+from tests.chart.rendering import missing, objects, one
 from tests.chart.test_bundled_prometheus import DNS
 from tests.chart.told import DEMO, alertmanager, found, prometheus
 from tests.e2e.asking import QUERIES, Prometheus
@@ -158,7 +158,7 @@ def watchers(tmp_path_factory: pytest.TempPathFactory, platform: Running, receiv
     """Both, watching the platform."""
     folder = tmp_path_factory.mktemp("watchers")
     if not may_ask(folder):
-        pytest.skip("names can be looked up as in a cluster only by root, with port 53 of loopback free")
+        missing("names can be looked up as in a cluster only by root, with port 53 of loopback free")
     addresses = {name: it["health"] for name, it in platform.parts().items() if name in PARTS}
     it = Watchers(folder, addresses, values(receiver))
     try:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections.abc import Collection
 from typing import Any
 
 import httpx
+import pytest
 
 from observability.alerts import ALERTS
 from observability.dashboards import BOARDS
@@ -19,6 +22,20 @@ QUERIES = {
     for legend, query in panel.queries.items()
 }
 COMPARED = {f"{it.name}: {operand}": operand for it in ALERTS for operand in operands(it.expr)}
+
+
+FILLED = 90.0
+"""Seconds within which every query must have data: rates need a minute."""
+
+
+def watched(*programs: str) -> list[pytest.MarkDecorator]:
+    """Return the marks of tests that have a running platform watched; without one of the programs CI fails them."""
+    away = next((it for it in programs if shutil.which(it) is None), None)
+    left_out = away is not None and os.environ.get("CI") != "true"
+    return [
+        pytest.mark.stack,
+        pytest.mark.skipif(left_out, reason=f"no {away} here; CI has one and must not skip this"),
+    ]
 
 
 class Prometheus:

@@ -1,6 +1,6 @@
 """What the platform leans on, with what tells its figures, as the chart starts them.
 
-Debian has an exporter for Redis; MinIO is built by `make servers`; kafka_exporter has to be brought: who is not here has a
+Debian has an exporter for Redis; MinIO is built by `make servers-test`; kafka_exporter has to be brought: who is not here has a
 reason in `away`.
 """
 

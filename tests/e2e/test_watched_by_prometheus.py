@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
 import time
 from collections.abc import Iterator
 
@@ -16,20 +14,11 @@ from millrace.runtime.telemetry import EVERY, PARTS, SPECS
 from observability.alerts import ALERTS
 from observability.dashboards import BOARDS
 from observability.queries import elsewhere
-from tests.e2e.asking import COMPARED, QUERIES, Prometheus
+from tests.e2e.asking import COMPARED, FILLED, QUERIES, Prometheus, watched
 from tests.e2e.test_the_platform_in_a_browser import CHROMIUM, FLAGS, playwright
 from tests.platform import BACK, UP, Running, ask
 
-MISSING = next((it for it in ("prometheus", "promtool", "chromium") if shutil.which(it) is None), None)
-pytestmark = [
-    pytest.mark.stack,
-    pytest.mark.skipif(
-        MISSING is not None and os.environ.get("CI") != "true",
-        reason=f"no {MISSING} here; CI has one and must not skip this",
-    ),
-]
-FILLED = 90.0
-"""Seconds within which every query must have data: rates need a minute."""
+pytestmark = watched("prometheus", "promtool", "chromium")
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import time
 from collections.abc import Iterator
@@ -13,20 +12,11 @@ import pytest
 
 from observability.foreign import METRICS, REDIS, TELLERS, Foreign
 from observability.queries import elsewhere, sources
-from tests.e2e.asking import COMPARED, QUERIES, Prometheus
+from tests.e2e.asking import COMPARED, FILLED, QUERIES, Prometheus, watched
 from tests.e2e.neighbours import Neighbours, neighbours
 from tests.platform import BACK, UP, Running
 
-MISSING = next((it for it in ("prometheus", "promtool") if shutil.which(it) is None), None)
-pytestmark = [
-    pytest.mark.stack,
-    pytest.mark.skipif(
-        MISSING is not None and os.environ.get("CI") != "true",
-        reason=f"no {MISSING} here; CI has one and must not skip this",
-    ),
-]
-FILLED = 90.0
-"""Seconds within which every query must have data: rates need a minute."""
+pytestmark = watched("prometheus", "promtool")
 FOREIGN = {name: query for name, query in QUERIES.items() if sources(query)}
 
 
